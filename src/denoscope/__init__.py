@@ -1,0 +1,120 @@
+"""denoscope opens a diffusion model as a family of denoisers D(x; sigma) and shows, noise level by
+noise level, whether it generalizes (Gaussian structure of its data) or memorizes (the pictures).
+
+    import denoscope as ds
+
+    pictures = ds.open_images("mnist-5k")
+    train, held_out = pictures.split(4000, seed=0)
+    audit = ds.audit(ds.open_denoiser("runs/mnist-4000"), train, held_out, seed=0)
+    print(audit.verdict)
+
+Every name below is imported at first use (PEP 562), so that `import denoscope` costs nothing and
+loads neither torch nor anything else that is large. Rooms are reached the same way: `ds.metrics`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:  # the same names once more, for type checkers and editors
+    from denoscope import auditing as auditing
+    from denoscope import checkpoints as checkpoints
+    from denoscope import closed_form as closed_form
+    from denoscope import denoiser as denoiser
+    from denoscope import errors as errors
+    from denoscope import images as images
+    from denoscope import metrics as metrics
+    from denoscope import networks as networks
+    from denoscope import noise as noise
+    from denoscope import report as report
+    from denoscope import sampling as sampling
+    from denoscope import tables as tables
+    from denoscope import training as training
+    from denoscope.auditing import Audit as Audit
+    from denoscope.auditing import audit as audit
+    from denoscope.checkpoints import describe_model as describe_model
+    from denoscope.checkpoints import open_denoiser as open_denoiser
+    from denoscope.closed_form import GaussianDenoiser as GaussianDenoiser
+    from denoscope.closed_form import MultiDeltaDenoiser as MultiDeltaDenoiser
+    from denoscope.denoiser import Denoiser as Denoiser
+    from denoscope.denoiser import FunctionDenoiser as FunctionDenoiser
+    from denoscope.denoiser import Spec as Spec
+    from denoscope.errors import DenoscopeError as DenoscopeError
+    from denoscope.errors import InputError as InputError
+    from denoscope.errors import RunError as RunError
+    from denoscope.errors import SigmaOutOfRange as SigmaOutOfRange
+    from denoscope.images import Pictures as Pictures
+    from denoscope.images import near_duplicate_groups as near_duplicate_groups
+    from denoscope.images import open_images as open_images
+    from denoscope.networks import NetworkSettings as NetworkSettings
+    from denoscope.networks import build_network as build_network
+    from denoscope.noise import karras_levels as karras_levels
+    from denoscope.report import write_report as write_report
+    from denoscope.sampling import sample as sample
+    from denoscope.sampling import trajectory as trajectory
+    from denoscope.tables import read_audit as read_audit
+    from denoscope.training import TrainSettings as TrainSettings
+    from denoscope.training import train as train
+
+# Rooms with a public face. No name in `_HOME` may equal one of these, or any other module here.
+_ROOMS = (
+    "auditing",
+    "checkpoints",
+    "closed_form",
+    "denoiser",
+    "errors",
+    "images",
+    "metrics",
+    "networks",
+    "noise",
+    "report",
+    "sampling",
+    "tables",
+    "training",
+)
+
+# Public name -> the room it lives in.
+_HOME = {
+    "Audit": "auditing",
+    "Denoiser": "denoiser",
+    "DenoscopeError": "errors",
+    "FunctionDenoiser": "denoiser",
+    "GaussianDenoiser": "closed_form",
+    "InputError": "errors",
+    "MultiDeltaDenoiser": "closed_form",
+    "NetworkSettings": "networks",
+    "Pictures": "images",
+    "RunError": "errors",
+    "SigmaOutOfRange": "errors",
+    "Spec": "denoiser",
+    "TrainSettings": "training",
+    "audit": "auditing",
+    "build_network": "networks",
+    "describe_model": "checkpoints",
+    "karras_levels": "noise",
+    "near_duplicate_groups": "images",
+    "open_denoiser": "checkpoints",
+    "open_images": "images",
+    "read_audit": "tables",
+    "sample": "sampling",
+    "train": "training",
+    "trajectory": "sampling",
+    "write_report": "report",
+}
+
+__all__ = [*_ROOMS, *_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return importlib.import_module(f"denoscope.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"denoscope.{_HOME[name]}"), name)
+        globals()[name] = value  # the next access is an ordinary one
+        return value
+    raise AttributeError(f"module 'denoscope' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

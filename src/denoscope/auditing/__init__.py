@@ -1,0 +1,7 @@
+"""The audit: one pass over levels, denoisers and inputs; every metric, the tables, the verdict."""
+
+from denoscope.auditing.audit import Audit, audit, count_evaluations
+from denoscope.auditing.signals import Signal
+from denoscope.auditing.verdict import THRESHOLDS, decide
+
+__all__ = ["THRESHOLDS", "Audit", "Signal", "audit", "count_evaluations", "decide"]

@@ -1,0 +1,280 @@
+"""`audit`: levels x denoisers x inputs once, every metric, the tables, the verdict."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from denoscope.auditing.copies import Samples, draw_samples, record_copies
+from denoscope.auditing.evidence import data_warnings, headline_figures
+from denoscope.auditing.flags import level_note
+from denoscope.auditing.inputs import input_batches
+from denoscope.auditing.measuring import Bench, Level, audit_levels, measure
+from denoscope.auditing.recorder import Key, Recorder
+from denoscope.auditing.signals import read_signals
+from denoscope.auditing.verdict import decide
+from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
+from denoscope.denoiser import Denoiser, check_denoiser
+from denoscope.errors import InputError
+from denoscope.images import Contained, DuplicateGroups, Pictures, contained, near_duplicate_groups
+from denoscope.metrics import difference_of_means
+from denoscope.noise import karras_levels
+from denoscope.tables import (
+    AuditTables,
+    DataNote,
+    ModelNote,
+    Provenance,
+    Summary,
+    Verdict,
+    read_audit,
+    write_audit,
+)
+
+__all__ = ["Audit", "audit", "count_evaluations"]
+
+PAPER = (
+    "Li, Dai, Qu: Understanding Generalizability of Diffusion Models Requires Rethinking the Hidden Gaussian "
+    "Structure. NeurIPS 2024. arXiv:2410.24060"
+)
+COPY_RULE = "Gu, Du, Pang, Li, Lin, Wang: On Memorization in Diffusion Models. 2023. arXiv:2310.02664"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit: its tables, and shortcuts to what is asked first."""
+
+    tables: AuditTables
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.tables.summary.verdict
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """measurements.parquet: one row a metric, denoiser, kind of input and level."""
+        return self.tables.measurements
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the audit folder, whole or not at all."""
+        return write_audit(folder, self.tables, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Audit":
+        return cls(read_audit(folder))
+
+
+def count_evaluations(n_levels: int, n_train: int, n_held_out: int, pictures: int, samples: int) -> int:
+    """Network evaluations (pictures x levels) that an audit makes."""
+    train, held_out, draws = min(pictures, n_train), min(pictures, n_held_out), max(2, pictures // 2)
+    return n_levels * (train + held_out + held_out // 2 + draws + draws // 2 + samples)
+
+
+def audit(
+    denoiser: Denoiser,
+    train: Pictures,
+    held_out: Pictures | None = None,
+    *,
+    levels: Tensor | None = None,
+    seed: int = 0,
+    pictures: int = 200,
+    samples: int = 100,
+    batch: int = 64,
+    device: torch.device | str = "cpu",
+    model: ModelNote | None = None,
+    data_where: str = "",
+    split_seed: int | None = None,
+    command: Sequence[str] = (),
+    on_evaluations: Callable[[int], None] | None = None,
+) -> Audit:
+    """Measure a denoiser against the Gaussian and the multi-delta of its own training set.
+
+    denoiser: on `device`. train: the pictures it was trained on, all of them. held_out: pictures of
+    the same kind that it never saw; without them the evidence is reduced, and the audit says so.
+    levels: sigmas (L,), by default the ten of the paper. pictures: how many training and held-out
+    pictures are denoised (half as many draws of noise). samples: pictures sampled by Euler over the levels. batch: pictures a call; results do not depend on
+    it beyond rounding. on_evaluations: called with the number of network evaluations just made.
+
+    Raises InputError where sizes do not fit or a set is empty, RunError where the model returns
+    values that are not finite.
+    """
+    started = time.perf_counter()
+    check_denoiser(denoiser)
+    held_out = held_out if held_out is not None and len(held_out) else None
+    _check_sets(denoiser, train, held_out, pictures, samples)
+    asked = audit_levels(denoiser, karras_levels(10) if levels is None else levels)
+    device = torch.device(device)
+    gaussian = GaussianDenoiser.fit(train)
+    mean, variance = gaussian.mean.float(), float(gaussian.eigenvalues.sum()) / gaussian.mean.numel()
+    bench = Bench(
+        network=denoiser,
+        gaussian=gaussian.to(device),
+        multi_delta=MultiDeltaDenoiser(train).to(device),
+        mean=mean.reshape(train.shape).to(device),
+        variance=variance,
+        device=device,
+        on_evaluations=on_evaluations or (lambda n: None),
+    )
+    groups, overlap = _duplicates(train, held_out)
+    recorder = Recorder(seed)
+
+    shown: dict[str, list[Tensor]] = {}
+    for kind, source, count in (
+        ("train", train, min(pictures, len(train))),
+        ("held_out", held_out, min(pictures, len(held_out)) if held_out else 0),
+        ("noise", None, max(2, pictures // 2)),
+    ):
+        if count:
+            batches = input_batches(kind, source, count, train.shape, seed=seed, batch=batch)
+            answers = measure(bench, batches, asked, recorder)
+            shown = answers if kind == "held_out" or not shown else shown
+    _record_gaps(recorder, asked)
+
+    drawn: dict[str, Samples] = {}
+    rows: list[dict[str, Any]] = []
+    labels = groups.labels if groups is not None else torch.arange(len(train))
+    nearest_positions = torch.zeros(0, dtype=torch.int64)
+    if samples:
+        with torch.no_grad():
+            drawn = draw_samples(bench, samples, asked, seed=seed, batch=batch)
+        for name, one in drawn.items():
+            found_rows, found = record_copies(recorder, one.finals, range(samples), train, labels, denoiser=name)
+            rows += found_rows
+            if name == "network":
+                nearest_positions = found.neighbours.positions[:, 0]
+        if held_out is not None:
+            control = held_out.take(slice(0, min(samples, len(held_out))))
+            rows += record_copies(recorder, control.floats(), control.ids.tolist(), train, labels, denoiser="")[0]
+
+    signals = read_signals(recorder, asked)
+    notes = [level_note(recorder, level) for level in asked]
+    missing = _missing(held_out, samples, train)
+    summary = Summary(
+        verdict=decide(signals, notes, missing=bool(missing)),
+        headline=headline_figures(recorder, asked, signals, seed),
+        warnings=data_warnings(groups, overlap, len(train)) + _level_warnings(asked),
+        levels=notes,
+        provenance=Provenance(
+            model=model or ModelNote(where="", family=type(denoiser).__name__, name=denoiser.spec.name),
+            data=DataNote(
+                where=data_where or train.source,
+                name=train.source,
+                fingerprint=train.fingerprint,
+                n_train=len(train),
+                n_held_out=len(held_out) if held_out else 0,
+                split_seed=split_seed,
+                shape=train.shape,
+            ),
+            seed=seed,
+            device=str(device),
+            versions=_versions(),
+            command=list(command),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            wall_seconds=time.perf_counter() - started,
+            network_seconds=bench.network_seconds,
+            citations=list(dict.fromkeys([PAPER, COPY_RULE, *denoiser.spec.citations])),
+            missing_evidence=missing,
+        ),
+    )
+    return Audit(
+        AuditTables(
+            measurements=recorder.measurements(),
+            values=recorder.per_picture(),
+            samples=pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(),
+            pictures=_pictures(train, held_out, shown, drawn, nearest_positions),
+            summary=summary,
+        )
+    )
+
+
+def _check_sets(denoiser: Denoiser, train: Pictures, held_out: Pictures | None, pictures: int, samples: int) -> None:
+    shape = tuple(denoiser.spec.shape)
+    for name, one in (("training", train), ("held-out", held_out)):
+        if one is not None and tuple(one.shape) != shape:
+            raise InputError(
+                f"the model takes pictures of shape {shape}, the {name} pictures have {tuple(one.shape)}: "
+                "open the data with the size the model was trained at"
+            )
+    if len(train) < 2:
+        raise InputError(f"{len(train)} training pictures given: an audit needs 2 or more")
+    if pictures < 2 or samples < 0:
+        raise InputError(f"{pictures} pictures and {samples} samples asked: give at least 2 pictures and 0 samples")
+
+
+def _duplicates(train: Pictures, held_out: Pictures | None) -> tuple[DuplicateGroups | None, Contained | None]:
+    if train.pixels.dtype != torch.uint8:
+        return None, None
+    overlap = contained(held_out, train) if held_out is not None else None
+    return near_duplicate_groups(train), overlap
+
+
+def _record_gaps(recorder: Recorder, levels: list[Level]) -> None:
+    for level in levels:
+        for name in ("network", "gaussian", "multi_delta"):
+            key = Key("rmse", name, "", "held_out", level.sigma, level.used)
+            held_out, train = recorder.values(key), recorder.values(key._replace(inputs="train"))
+            if len(held_out) and len(train):
+                recorder.pool(key._replace(metric="rmse_gap"), difference_of_means(held_out, train))
+
+
+def _missing(held_out: Pictures | None, samples: int, train: Pictures) -> list[str]:
+    missing = []
+    if held_out is None:
+        missing.append(
+            "No held-out pictures: the train/held-out gap and the controls of GL and copies are missing, and the "
+            "network was compared with the closed forms on pure noise instead. Give --held-out."
+        )
+    if not samples:
+        missing.append("No samples were drawn: copies and GL are missing.")
+    return missing
+
+
+def _level_warnings(levels: list[Level]) -> list[str]:
+    moved = [level for level in levels if abs(level.used / level.sigma - 1) > 0.05]
+    if not moved:
+        return []
+    pairs = ", ".join(f"{level.sigma:.3g} -> {level.used:.3g}" for level in moved)
+    return [f"The model does not know some levels asked; the nearest it knows were used: {pairs}."]
+
+
+def _pictures(
+    train: Pictures,
+    held_out: Pictures | None,
+    shown: dict[str, list[Tensor]],
+    drawn: dict[str, Samples],
+    nearest_positions: Tensor,
+) -> dict[str, np.ndarray]:
+    """What the report shows, as uint8; latents have nothing to show."""
+    if train.shape[0] not in (1, 3) or train.pixels.dtype != torch.uint8:
+        return {}
+    out: dict[str, np.ndarray] = {}
+    for name, one in drawn.items():
+        out[f"sample/{name}"] = _bytes(one.finals)
+        out[f"trajectory/{name}"] = _bytes(one.way)
+    if len(nearest_positions):
+        out["sample/nearest"] = train.stored(nearest_positions).numpy()
+    if held_out is not None and shown:
+        out["denoise/clean"] = held_out.stored(slice(0, len(shown["noisy"][0]))).numpy()
+        for name, by_level in shown.items():
+            out[f"denoise/{name}"] = _bytes(torch.stack(by_level, dim=1))
+    return out
+
+
+def _bytes(x: Tensor) -> np.ndarray:
+    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _versions() -> dict[str, str]:
+    found = {"torch": torch.__version__, "polars": pl.__version__, "numpy": np.__version__}
+    try:
+        found["denoscope"] = version("denoscope")
+    except PackageNotFoundError:
+        found["denoscope"] = "source tree"
+    return found

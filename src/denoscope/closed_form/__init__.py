@@ -1,0 +1,7 @@
+"""Denoisers known from a data set alone: the two ends between which a trained network lies."""
+
+from denoscope.closed_form.gaussian import GaussianDenoiser
+from denoscope.closed_form.multi_delta import MultiDeltaDenoiser
+from denoscope.closed_form.posterior import Posterior
+
+__all__ = ["GaussianDenoiser", "MultiDeltaDenoiser", "Posterior"]

@@ -1,0 +1,124 @@
+"""The one contract everything hangs on: `x0_hat = denoiser(x, sigma)`.
+
+A diffusion model is a family of denoisers D(x; sigma), one for each noise level, trained by
+
+    min_D  E_x0 E_{eps ~ N(0, I)} || D(x0 + sigma eps; sigma) - x0 ||^2            (Li et al. 2024, eq. 3)
+
+whose optimum is the posterior mean E[x0 | x] and gives the score (D(x; sigma) - x) / sigma^2 (eq. 2).
+Networks, closed forms, wrappers and plain functions all satisfy the protocol below. No keyword ever
+joins the call: a label, guidance, a precision, a cache are wrappers holding a denoiser.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from denoscope.errors import InputError, SigmaOutOfRange
+
+__all__ = ["Denoiser", "FunctionDenoiser", "Spec", "as_sigma", "check_call", "check_denoiser", "snap_to_levels"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a denoiser says of itself.
+
+    name: short, for tables and legends.
+    shape: (C, H, W) of one picture.
+    sigma_min, sigma_max: the closed range of noise levels it accepts, in units of pictures that
+        range over [-1, 1]. Closed forms accept 0 (the limit) to infinity.
+    levels: None where every sigma in the range is known, else the finite levels the model knows,
+        as a tensor sorted from high to low; the caller snaps (`snap_to_levels`).
+    citations: works that a report using this denoiser must name.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    sigma_min: float = 0.0
+    sigma_max: float = float("inf")
+    levels: Tensor | None = None
+    citations: tuple[str, ...] = ()
+
+    def renamed(self, name: str) -> "Spec":
+        """The same spec under another name."""
+        return replace(self, name=name)
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    """Anything callable as `x0_hat = denoiser(x, sigma)` that carries a `Spec`.
+
+    x: (B, C, H, W), x = x0 + sigma * eps. sigma: (B,) or (1,). The result has x's shape, dtype and
+    device. A call changes no grad mode, moves nothing, draws nothing: `torch.func` always works.
+    """
+
+    @property
+    def spec(self) -> Spec: ...
+
+    def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor: ...
+
+
+class FunctionDenoiser:
+    """A plain function `(x, sigma) -> x0_hat` with a spec: the shortest way to a denoiser."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], spec: Spec) -> None:
+        self.function = function
+        self.spec = spec
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        return self.function(x, check_call(self.spec, x, sigma))
+
+
+def check_call(spec: Spec, x: Tensor, sigma: Tensor) -> Tensor:
+    """Check a call against the spec; return sigma as (B, 1, 1, 1) or (1, 1, 1, 1) in x's dtype.
+
+    Raises InputError where x or sigma has a wrong shape, SigmaOutOfRange where a level is NaN or
+    lies outside [sigma_min, sigma_max] (with a relative slack of 1e-6, for levels that went
+    through float32).
+    """
+    if x.ndim != 4 or tuple(x.shape[1:]) != tuple(spec.shape):
+        raise InputError(
+            f"{spec.name}: x has shape {tuple(x.shape)}; it takes (B, {', '.join(map(str, spec.shape))})"
+        )
+    if sigma.ndim != 1 or sigma.shape[0] not in (1, x.shape[0]):
+        raise InputError(
+            f"{spec.name}: sigma has shape {tuple(sigma.shape)}; give (1,) or ({x.shape[0]},), one level a picture"
+        )
+    low, high = spec.sigma_min * (1 - 1e-6), spec.sigma_max * (1 + 1e-6)
+    if not bool(((sigma >= low) & (sigma <= high)).all()):
+        raise SigmaOutOfRange(
+            f"{spec.name}: sigma from {float(sigma.min()):g} to {float(sigma.max()):g} asked; "
+            f"it knows [{spec.sigma_min:g}, {spec.sigma_max:g}]: choose levels inside"
+        )
+    return sigma.to(x.dtype).reshape(-1, 1, 1, 1)
+
+
+def check_denoiser(candidate: object) -> Denoiser:
+    """Return the candidate if it satisfies the contract, else raise InputError naming what lacks."""
+    spec = getattr(candidate, "spec", None)
+    if not callable(candidate) or not isinstance(spec, Spec):
+        raise InputError(
+            f"{type(candidate).__name__} is not a denoiser: it must be callable as D(x, sigma) and carry "
+            "`spec`, a denoscope.Spec; wrap a function in denoscope.FunctionDenoiser(function, spec)"
+        )
+    return candidate  # type: ignore[return-value]
+
+
+def snap_to_levels(spec: Spec, sigma: Tensor) -> Tensor:
+    """The level the denoiser will be asked for when `sigma` is wanted, elementwise.
+
+    The nearest of `spec.levels` in log sigma, or sigma itself, clamped to the range, where the
+    denoiser knows a continuum.
+    """
+    if spec.levels is None:
+        return sigma.clamp(spec.sigma_min, spec.sigma_max)
+    known = spec.levels.to(sigma)
+    distance = (known.log()[None, :] - sigma.log()[:, None]).abs()
+    return known[distance.argmin(dim=1)]
+
+
+def as_sigma(value: float | Tensor, like: Tensor) -> Tensor:
+    """A level as the (1,) float64 tensor the contract takes, on `like`'s device."""
+    return torch.as_tensor(value, dtype=torch.float64, device=like.device).reshape(-1)

@@ -1,0 +1,33 @@
+"""Real pictures in: one door, one set type, exact integer distances, synthetic sets."""
+
+from denoscope.images.distances import distance_blocks, nearest_pictures, squared_distances
+from denoscope.images.duplicates import (
+    Contained,
+    DuplicateGroups,
+    contained,
+    duplicate_threshold,
+    near_duplicate_groups,
+)
+from denoscope.images.integers import integer_matmul, integer_moments
+from denoscope.images.named import NAMED
+from denoscope.images.opening import open_images
+from denoscope.images.pictures import Pictures
+from denoscope.images.synthetic import GaussianPictures, MixturePictures
+
+__all__ = [
+    "NAMED",
+    "Contained",
+    "DuplicateGroups",
+    "GaussianPictures",
+    "MixturePictures",
+    "Pictures",
+    "contained",
+    "distance_blocks",
+    "duplicate_threshold",
+    "integer_matmul",
+    "integer_moments",
+    "near_duplicate_groups",
+    "nearest_pictures",
+    "open_images",
+    "squared_distances",
+]

@@ -1,0 +1,135 @@
+"""Encoded pictures (PNG, JPEG, WebP), from files, zips or the hub alike.
+
+gray       stays gray (C = 1) where every file is stored as gray; otherwise all become RGB
+alpha      is composited over white, as a page would show it; hidden colours never surface
+16 bits    are scaled to 8: round(v * 255 / 65535)
+EXIF       orientation is applied: a picture is what a viewer shows
+animation  its first frame
+size       centre crop and exact area resampling, picture by picture, so sizes may be mixed;
+           without it they must all be one size
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from denoscope.errors import InputError
+from denoscope.images.arrays import CHUNK_BYTES, pictures_of_chunks
+from denoscope.images.pictures import Pictures
+from denoscope.images.resampling import area_resample
+
+__all__ = ["SUFFIXES", "is_picture", "open_encoded"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+FORMATS = ("PNG", "JPEG", "WEBP", "MPO")
+
+_BROKEN = (
+    OSError,
+    SyntaxError,  # what Pillow raises for a broken PNG
+    ValueError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name is that of a picture: a known suffix, and not hidden ("._x.png")."""
+    base = name.rsplit("/", 1)[-1]
+    return base.lower().endswith(SUFFIXES) and not base.startswith(".")
+
+
+def open_encoded(
+    count: int,
+    read: Callable[[int], IO[bytes]],
+    names: Sequence[str],
+    size: int | None,
+    source: str,
+    identity: tuple[object, ...],
+) -> Pictures:
+    """Pictures of `count` encoded files; read(i) opens the i-th, names[i] is its name."""
+    gray, first = True, (0, 0)
+    for i in range(count):
+        with _opened(read, i, names) as image:
+            gray = gray and _is_gray(image)
+            seen = _upright_size(image)
+        first = seen if i == 0 else first
+        if size is None and seen != first:
+            raise InputError(
+                f"{source}: pictures of different sizes, {names[0]} is {first[0]}x{first[1]} and "
+                f"{names[i]} {seen[0]}x{seen[1]} (width x height); choose one with size="
+            )
+    width, height = (size, size) if size is not None else first
+    shape = (count, 1 if gray else 3, height, width)
+
+    def chunks() -> Iterator[np.ndarray]:
+        step = max(1, CHUNK_BYTES // (shape[1] * height * width))
+        for start in range(0, count, step):
+            rows = range(start, min(count, start + step))
+            yield np.stack([_decoded(read, i, names, gray, size) for i in rows])
+
+    return pictures_of_chunks(
+        shape, chunks, size=None, source=source, origins=names, identity=(*identity, size, gray)
+    )
+
+
+class _opened:
+    """An image open for reading; whatever is wrong with it becomes one InputError naming it."""
+
+    def __init__(self, read: Callable[[int], IO[bytes]], i: int, names: Sequence[str]) -> None:
+        self.read, self.i, self.names = read, i, names
+
+    def __enter__(self) -> Image.Image:
+        self.file: IO[bytes] | None = None
+        try:
+            self.file = self.read(self.i)
+            return Image.open(self.file, formats=FORMATS)
+        except _BROKEN as error:
+            self.__exit__(type(error), error, None)
+            raise  # unreachable: __exit__ raised
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self.file is not None:
+            self.file.close()
+        if isinstance(error, _BROKEN) and not isinstance(error, InputError):
+            what = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
+            raise InputError(
+                f"{self.names[self.i]}: cannot be decoded ({what}); replace or remove it"
+            ) from error
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    return (height, width) if turned else (width, height)
+
+
+def _is_gray(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA", "La", "I") or image.mode.startswith("I;16")
+
+
+def _decoded(
+    read: Callable[[int], IO[bytes]], i: int, names: Sequence[str], gray: bool, size: int | None
+) -> np.ndarray:
+    with _opened(read, i, names) as image:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.mode == "I" or image.mode.startswith("I;16"):
+            wide = np.asarray(image).astype(np.int64)
+            values = ((wide * 255 + 32767) // 65535).clip(0, 255).astype(np.uint8)[..., None]
+        elif image.has_transparency_data:
+            both = np.asarray(image.convert("LA" if _is_gray(image) else "RGBA")).astype(np.int64)
+            colour, alpha = both[..., :-1], both[..., -1:]
+            values = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+        else:
+            values = np.asarray(image.convert("L" if _is_gray(image) else "RGB"))
+    values = np.atleast_3d(values).transpose(2, 0, 1)
+    if not gray and len(values) == 1:
+        values = values.repeat(3, axis=0)
+    return values if size is None else area_resample(values, size)

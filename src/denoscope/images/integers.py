@@ -1,0 +1,145 @@
+"""Exact integer products of uint8 rows: products, first and second moments.
+
+Sums of uint8 products are integers, so they can be exact and the same for any chunk, order or
+number of workers. Values are centred first, v - 128 in int8, where a product is at most 2^14:
+
+fast    int8 `torch._int_mm`, whose int32 sums hold for contractions of up to 131,071. It saturates
+        silently on processors without VNNI, so a probe over the full range decides, once a device.
+else    float32 in contractions of at most 1,024, whose sums stay within 2^24, where float32 still
+        holds every integer, whatever the order of summation (TF32 and bf16 hold int8 values too).
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from denoscope.errors import InputError
+from denoscope.images.pictures import Pictures
+
+__all__ = [
+    "centred",
+    "centred_products",
+    "check_uint8",
+    "integer_matmul",
+    "integer_moments",
+    "uint8_rows",
+]
+
+INT32_CONTRACTION = 131_064  # largest multiple of 8 with 2^14 * n < 2^31
+FLOAT32_CONTRACTION = 1_024  # 2^14 * 1024 = 2^24
+CHUNK_BYTES = 1 << 25
+GRAM_BLOCK = 1_024
+
+
+def integer_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Exact A @ B^T for uint8 rows: (n, d), (m, d) -> int64 (n, m)."""
+    check_uint8(a, "a")
+    check_uint8(b, "b")
+    a_centred, b_centred = centred(a), centred(b)
+    a_sum = a_centred.sum(dim=1, dtype=torch.int64)
+    b_sum = b_centred.sum(dim=1, dtype=torch.int64)
+    products = centred_products(a_centred, b_centred).long()
+    # (a' + 128) . (b' + 128) = a'.b' + 128 (sum a' + sum b') + 128^2 d
+    return products + 128 * (a_sum[:, None] + b_sum[None, :]) + 128 * 128 * a.shape[1]
+
+
+def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tuple[Tensor, Tensor]:
+    """Exact sum x_i, int64 (d,), and sum x_i x_i^T, int64 (d, d), of uint8 pictures, d = C H W.
+
+    Streams over the pictures, `chunk` at a time (by default about 32 MB); the result has the same
+    bits for any chunk. With mean = sum / N the covariance of eq. 6 is gram / N - mean mean^T.
+    """
+    count = len(pixels)
+    first = uint8_rows(pixels, slice(0, 1))
+    d, device = first.shape[1], first.device
+    step = min(chunk or max(64, CHUNK_BYTES // d), INT32_CONTRACTION)
+    total = torch.zeros(d, dtype=torch.int64, device=device)
+    gram = torch.zeros(d, d, dtype=torch.int64, device=device)
+    for start in range(0, count, step):
+        columns = centred(uint8_rows(pixels, slice(start, start + step))).T.contiguous()
+        total += columns.sum(dim=1, dtype=torch.int64)
+        for i in range(0, d, GRAM_BLOCK):  # the blocks on and above the diagonal
+            for j in range(i, d, GRAM_BLOCK):
+                block = centred_products(columns[i : i + GRAM_BLOCK], columns[j : j + GRAM_BLOCK])
+                gram[i : i + GRAM_BLOCK, j : j + GRAM_BLOCK] += block
+    for i in range(0, d, GRAM_BLOCK):
+        for j in range(i + GRAM_BLOCK, d, GRAM_BLOCK):
+            above = gram[i : i + GRAM_BLOCK, j : j + GRAM_BLOCK]
+            gram[j : j + GRAM_BLOCK, i : i + GRAM_BLOCK] = above.T
+    gram += (128 * total)[:, None]
+    gram += (128 * total)[None, :]
+    gram += 128 * 128 * count
+    return total + 128 * count, gram
+
+
+def uint8_rows(pixels: Tensor | Pictures, rows: slice | Tensor) -> Tensor:
+    """Those pictures flattened, uint8 (n, C H W). Raises InputError for anything not uint8."""
+    values = pixels.stored(rows) if isinstance(pixels, Pictures) else pixels[rows]
+    if values.dtype != torch.uint8:
+        raise InputError(f"pictures are {values.dtype}; exact integer arithmetic takes torch.uint8")
+    return values.reshape(len(values), -1)
+
+
+def check_uint8(rows: Tensor, name: str) -> None:
+    """Raises InputError unless rows is a uint8 (n, d)."""
+    if rows.dtype != torch.uint8 or rows.ndim != 2:
+        raise InputError(
+            f"{name} is {rows.dtype} of shape {tuple(rows.shape)}; give torch.uint8 (n, d)"
+        )
+
+
+def centred(rows: Tensor) -> Tensor:
+    """uint8 v -> int8 v - 128, of the same shape."""
+    return (rows ^ 128).view(torch.int8)
+
+
+def centred_products(a: Tensor, b: Tensor) -> Tensor:
+    """Exact A @ B^T for int8 rows (n, d), (m, d): int32 (n, m), int64 where d > 131,064."""
+    if a.shape[1] != b.shape[1]:
+        raise InputError(
+            f"rows of {a.shape[1]} and of {b.shape[1]} values; give pictures of one shape"
+        )
+    fast = int8_is_exact(a.device)
+    multiply, limit = (_int8, INT32_CONTRACTION) if fast else (_float32, FLOAT32_CONTRACTION)
+    d = a.shape[1]
+    if d <= limit:
+        return multiply(a, b).to(torch.int32)
+    kind = torch.int32 if d <= INT32_CONTRACTION else torch.int64
+    out = torch.zeros(len(a), len(b), dtype=kind, device=a.device)
+    for start in range(0, d, limit):
+        out += multiply(a[:, start : start + limit], b[:, start : start + limit]).to(kind)
+    return out
+
+
+@cache
+def int8_is_exact(device: torch.device) -> bool:
+    """Whether int8 products are exact on this device over the full range: tried, not assumed."""
+    generator = torch.Generator().manual_seed(0)
+    for n, d, m in ((3, 5, 7), (40, 64, 24), (256, 1024, 256)):
+        random = torch.randint(-128, 128, (n + m, d), dtype=torch.int8, generator=generator)
+        signs = torch.where(random < 0, -128, 127).to(torch.int8)  # pairs that saturate int16
+        lowest = torch.full_like(random, -128)
+        for rows in (random, signs, lowest):
+            a, b = rows[:n].to(device), rows[n:].to(device)
+            try:
+                got = _int8(a, b).cpu()
+            except (RuntimeError, NotImplementedError):
+                return False
+            right = rows[:n].double() @ rows[n:].double().T
+            if not torch.equal(got.double(), right):
+                return False
+    return True
+
+
+def _int8(a: Tensor, b: Tensor) -> Tensor:
+    n, m = len(a), len(b)
+    if a.device.type != "cpu":  # CUDA wants more than 16 rows, the other sizes multiples of 8
+        d = -a.shape[1] % 8
+        a = torch.nn.functional.pad(a, (0, d, 0, max(0, 32 - n)))
+        b = torch.nn.functional.pad(b, (0, d, 0, -m % 8))
+    return torch._int_mm(a, b.T)[:n, :m]  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _float32(a: Tensor, b: Tensor) -> Tensor:
+    return a.float() @ b.float().T

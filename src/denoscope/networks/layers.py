@@ -1,0 +1,268 @@
+"""Layers shared by the U-Nets: convolution that resamples, normalization, embeddings, the block.
+
+Parameter and buffer names, shapes and arithmetic are those of the networks published with
+Karras et al. 2022, "Elucidating the Design Space of Diffusion-Based Generative Models"
+(arXiv 2206.00364), so that their weights load here. The blocks are those of Song et al. 2021
+(arXiv 2011.13456) and Dhariwal & Nichol 2021 (arXiv 2105.05233).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from denoscope.networks.dropout import dropout
+
+Images = Float[Tensor, "batch channel height width"]
+Embedding = Float[Tensor, "rows feature"]  # rows: the batch, or 1 for one level shared by all
+
+
+@dataclass(frozen=True)
+class UniformInit:
+    """Uniform initialization on [-bound, bound] with bound = gain * sqrt(3 / fan).
+
+    `fan` is the number of inputs of a unit (`fans="in"`, He) or the mean of the numbers of inputs
+    and outputs (`fans="mean"`, Glorot). Weights and biases have gains of their own.
+    """
+
+    fans: Literal["in", "mean"]
+    weight_gain: float = 1.0
+    bias_gain: float = 0.0
+
+    def draw(self, shape: tuple[int, ...], gain: float, fan_in: int, fan_out: int) -> nn.Parameter:
+        fan = fan_in if self.fans == "in" else (fan_in + fan_out) / 2
+        bound = gain * math.sqrt(3 / fan)
+        return nn.Parameter(torch.empty(shape).uniform_(-bound, bound) if gain else torch.zeros(shape))
+
+    def draw_weight(self, shape: tuple[int, ...], fan_in: int, fan_out: int) -> nn.Parameter:
+        return self.draw(shape, self.weight_gain, fan_in, fan_out)
+
+    def draw_bias(self, size: int, fan_in: int, fan_out: int) -> nn.Parameter:
+        return self.draw((size,), self.bias_gain, fan_in, fan_out)
+
+
+class Dense(nn.Module):
+    """y = x W^T + b; W: (outputs, inputs)."""
+
+    def __init__(self, inputs: int, outputs: int, init: UniformInit, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = init.draw_weight((outputs, inputs), inputs, outputs)
+        self.bias = init.draw_bias(outputs, inputs, outputs) if bias else None
+
+    def forward(self, x: Embedding) -> Embedding:
+        return functional.linear(x, self.weight, self.bias)
+
+
+class ResamplingConv(nn.Module):
+    """Convolution of odd kernel size, after doubling or halving the picture by a smooth filter.
+
+    The separable filter `taps` (sum normalized to 1) is applied with stride 2 (`resample="down"`)
+    or transposed with stride 2 and gain 4 (`"up"`), then the convolution with zero padding.
+    `kernel=0` resamples alone and has no parameters. `filter_last` convolves at the full size,
+    with padding for both, and filters afterwards (halving only; the residual encoder of NCSN++).
+    """
+
+    resample_filter: Tensor | None
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        init: UniformInit,
+        resample: Literal["up", "down"] | None = None,
+        taps: tuple[float, ...] = (1, 1),
+        filter_last: bool = False,
+    ) -> None:
+        super().__init__()
+        self.outputs = outputs
+        self.resample = resample
+        self.taps = tuple(taps)
+        self.filter_last = filter_last
+        self.kernel = kernel
+        self.weight = self.bias = None
+        if kernel:
+            fans = inputs * kernel**2, outputs * kernel**2
+            self.weight = init.draw_weight((outputs, inputs, kernel, kernel), *fans)
+            self.bias = init.draw_bias(outputs, *fans)
+        filter_1d = torch.tensor(taps, dtype=torch.float32)
+        filter_2d = torch.outer(filter_1d, filter_1d) / filter_1d.sum() ** 2
+        self.register_buffer("resample_filter", filter_2d[None, None] if resample else None)
+
+    def forward(self, x: Images) -> Images:
+        if self.weight is None:
+            return self.resampled(x)
+        if self.filter_last:
+            extra = (len(self.taps) - 1) // 2
+            x = functional.conv2d(x, self.weight, self.bias, padding=self.kernel // 2 + extra)
+            return self.resampled(x, padding=0)
+        if self.kernel == 1 and self.resample == "up" and self.taps == (1, 1):
+            # A pointwise map commutes with repeating pixels: do it at the small size.
+            return self.resampled(functional.conv2d(x, self.weight, self.bias))
+        x = self.resampled(x)
+        return functional.conv2d(x, self.weight, self.bias, padding=self.kernel // 2)
+
+    def resampled(self, x: Images, padding: int | None = None) -> Images:
+        if self.resample is None:
+            return x
+        if self.taps == (1, 1):  # equal to the general case, several times faster
+            if self.resample == "down":
+                return functional.avg_pool2d(x, 2)
+            return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        channels = x.shape[1]
+        assert self.resample_filter is not None
+        weight = self.resample_filter.to(x.dtype).expand(channels, -1, -1, -1)
+        if padding is None:
+            padding = (len(self.taps) - 1) // 2
+        if self.resample == "down":
+            return functional.conv2d(x, weight, stride=2, padding=padding, groups=channels)
+        return functional.conv_transpose2d(
+            x, 4 * weight, stride=2, padding=padding, groups=channels
+        )
+
+
+def group_count(channels: int) -> int:
+    """Groups of a group norm: at most 32, of at least 4 channels, dividing the channels."""
+    most = max(1, min(32, channels // 4))
+    return next(groups for groups in range(most, 0, -1) if channels % groups == 0)
+
+
+class GroupNorm(nn.Module):
+    """Group normalization (Wu & He 2018) over `group_count(channels)` groups."""
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__()
+        self.groups = group_count(channels)
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Images) -> Images:
+        return functional.group_norm(x, self.groups, self.weight, self.bias, self.eps)
+
+
+def waves(x: Float[Tensor, " rows"], frequencies: Float[Tensor, " half"]) -> tuple[Tensor, Tensor]:
+    angles = torch.outer(x, frequencies.to(x.dtype))
+    return angles.cos(), angles.sin()
+
+
+class PositionalEmbedding(nn.Module):
+    """cos(f_k x), sin(f_k x) with f_k = 10000^(-k / n), k < half, n = half (- 1 if `endpoint`).
+
+    Vaswani et al. 2017, section 3.5. Returns the cosines and the sines, each (rows, half).
+    """
+
+    def __init__(self, features: int, endpoint: bool) -> None:
+        super().__init__()
+        self.half = features // 2
+        self.endpoint = endpoint
+
+    def forward(self, x: Float[Tensor, " rows"]) -> tuple[Tensor, Tensor]:
+        steps = torch.arange(self.half, dtype=x.dtype, device=x.device)
+        return waves(x, (1 / 10000) ** (steps / (self.half - self.endpoint)))
+
+
+class FourierEmbedding(nn.Module):
+    """cos(2 pi f_k x), sin(2 pi f_k x), f_k drawn once from N(0, 16^2) (Tancik et al. 2020).
+
+    Returns the cosines and the sines, each (rows, half).
+    """
+
+    freqs: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("freqs", 16 * torch.randn(features // 2))
+
+    def forward(self, x: Float[Tensor, " rows"]) -> tuple[Tensor, Tensor]:
+        return waves(x, 2 * math.pi * self.freqs)
+
+
+@dataclass(frozen=True)
+class BlockStyle:
+    """What all blocks of one network have in common."""
+
+    embedding: int
+    dropout: float
+    init: UniformInit
+    init_last: UniformInit  # of the last convolution of each residual branch: (almost) zero
+    init_attention: UniformInit
+    eps: float
+    skip_scale: float
+    adaptive_scale: bool  # the embedding scales and shifts, instead of shifting alone
+    project_resampled: bool  # a 1x1 convolution on the skip path wherever the size changes
+    channels_per_head: int | None  # None: one head
+    taps: tuple[float, ...] = (1, 1)
+
+    def heads(self, channels: int) -> int:
+        return 1 if self.channels_per_head is None else channels // self.channels_per_head
+
+
+class ResidualBlock(nn.Module):
+    """The block of every U-Net here: two convolutions under the noise embedding, a skip, attention.
+
+    h = conv0(silu(norm0(x))), optionally resampled; h = silu(norm1(h + e)) or, with an adaptive
+    scale, silu((1 + s) norm1(h) + t), where e or (s, t) are affine in the embedding;
+    y = skip_scale (skip(x) + conv1(dropout(h))); then y = skip_scale (y + proj(attention(y))).
+    Where `channels_per_head` exceeds the channels there are no heads, and so no attention.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        style: BlockStyle,
+        resample: Literal["up", "down"] | None = None,
+        attention: bool = False,
+    ) -> None:
+        super().__init__()
+        self.outputs = outputs
+        self.dropout = style.dropout
+        self.skip_scale = style.skip_scale
+        self.adaptive_scale = style.adaptive_scale
+        self.heads = style.heads(outputs) if attention else 0
+        init, eps = style.init, style.eps
+        self.norm0 = GroupNorm(inputs, eps)
+        self.conv0 = ResamplingConv(inputs, outputs, 3, init, resample, style.taps)
+        self.affine = Dense(style.embedding, outputs * (2 if style.adaptive_scale else 1), init)
+        self.norm1 = GroupNorm(outputs, eps)
+        self.conv1 = ResamplingConv(outputs, outputs, 3, style.init_last)
+        self.skip = None
+        if inputs != outputs or resample:
+            kernel = 1 if inputs != outputs or style.project_resampled else 0
+            self.skip = ResamplingConv(inputs, outputs, kernel, init, resample, style.taps)
+        if self.heads:
+            self.norm2 = GroupNorm(outputs, eps)
+            self.qkv = ResamplingConv(outputs, 3 * outputs, 1, style.init_attention)
+            self.proj = ResamplingConv(outputs, outputs, 1, style.init_last)
+
+    def forward(self, x: Images, embedding: Embedding) -> Images:
+        h = self.conv0(functional.silu(self.norm0(x)))
+        modulation = self.affine(embedding)[:, :, None, None]
+        if self.adaptive_scale:
+            scale, shift = modulation.chunk(2, dim=1)
+            h = functional.silu(torch.addcmul(shift, self.norm1(h), scale + 1))
+        else:
+            h = functional.silu(self.norm1(h + modulation))
+        h = self.conv1(dropout(h, self.dropout) if self.training else h)
+        x = (h + (x if self.skip is None else self.skip(x))) * self.skip_scale
+        if self.heads:
+            x = (x + self.proj(self.attended(self.norm2(x)))) * self.skip_scale
+        return x
+
+    def attended(self, x: Images) -> Images:
+        """Self-attention over the pixels, the weights in float32 at least.
+
+        Plain products and a softmax, so that forward-mode differentiation works.
+        """
+        batch, channels, height, width = x.shape
+        size = channels // self.heads
+        q, k, v = self.qkv(x).reshape(batch, self.heads, size, 3, height * width).unbind(3)
+        scores = q.transpose(2, 3) @ (k / math.sqrt(size))
+        precise = torch.promote_types(scores.dtype, torch.float32)
+        weights = scores.to(precise).softmax(-1).to(v.dtype)
+        return (v @ weights.transpose(2, 3)).reshape(batch, channels, height, width)

@@ -1,0 +1,42 @@
+"""Tables and summary of an audit: schemas, checks, and the folder they live in. Free of torch."""
+
+from denoscope.tables.folder import AuditTables, check_output, read_audit, write_audit
+from denoscope.tables.measurements import INPUTS, MEASUREMENTS, SAMPLES, VALUES, TableName, conform
+from denoscope.tables.summary import (
+    DataNote,
+    Figure,
+    Label,
+    LevelNote,
+    ModelNote,
+    Provenance,
+    Reason,
+    Summary,
+    Verdict,
+    summary_from_json,
+)
+from denoscope.tables.writing import plain_errors, write_file
+
+__all__ = [
+    "INPUTS",
+    "MEASUREMENTS",
+    "SAMPLES",
+    "VALUES",
+    "AuditTables",
+    "DataNote",
+    "Figure",
+    "Label",
+    "LevelNote",
+    "ModelNote",
+    "Provenance",
+    "Reason",
+    "Summary",
+    "TableName",
+    "Verdict",
+    "check_output",
+    "conform",
+    "plain_errors",
+    "read_audit",
+    "summary_from_json",
+    "write_audit",
+    "write_file",
+]

@@ -1,0 +1,16 @@
+"""Training: EDM's loss, Adam, averaged weights, and runs that can be killed and resumed."""
+
+from denoscope.training.loop import Progress, prepare_run, train
+from denoscope.training.loss import draw_sigma, edm_loss
+from denoscope.training.settings import DataRecord, RunRecord, TrainSettings
+
+__all__ = [
+    "DataRecord",
+    "Progress",
+    "RunRecord",
+    "TrainSettings",
+    "draw_sigma",
+    "edm_loss",
+    "prepare_run",
+    "train",
+]

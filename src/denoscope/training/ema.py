@@ -1,0 +1,31 @@
+"""Exponential moving average of weights, with its half-life counted in pictures.
+
+    w_ema <- beta w_ema + (1 - beta) w,    beta = 0.5^(batch / half_life)
+
+Early in training the half-life is capped at a share of the pictures seen, or the average would
+remember the initialisation (Karras et al. 2022, appendix F.2).
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+__all__ = ["RAMP_UP", "ema_decay", "update_ema"]
+
+RAMP_UP = 0.05  # the half-life is never more than this share of the pictures seen
+
+
+def ema_decay(batch: int, pictures_seen: int, half_life: float) -> float:
+    """beta for one step of `batch` pictures; half_life in pictures."""
+    capped = min(half_life, pictures_seen * RAMP_UP)
+    return 0.5 ** (batch / max(capped, 1e-8))
+
+
+@torch.no_grad()
+def update_ema(average: Mapping[str, Tensor], current: Mapping[str, Tensor], beta: float) -> None:
+    """Move `average` towards `current` in place; integer buffers are copied."""
+    names = [name for name in average if average[name].is_floating_point()]
+    torch._foreach_lerp_([average[n] for n in names], [current[n] for n in names], 1 - beta)
+    for name in average.keys() - set(names):
+        average[name].copy_(current[name])

@@ -1,0 +1,120 @@
+"""What a training is, as data: settings, the pictures it sees, and the record kept beside weights."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from denoscope.errors import InputError
+from denoscope.images import Pictures
+from denoscope.networks import NetworkSettings
+
+__all__ = ["RUN_SCHEMA", "DataRecord", "RunRecord", "TrainSettings"]
+
+RUN_SCHEMA = 1
+
+
+class TrainSettings(BaseModel):
+    """How a network is trained (Karras et al. 2022, table 1 and appendix F.2; Adam as there)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: NetworkSettings
+    kimg: float = Field(default=200.0, gt=0)
+    """Length: thousands of pictures seen, counted with repetition."""
+    batch: int = Field(default=64, ge=1)
+    """Pictures a step, over all processes."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    warmup_kimg: float = Field(default=5.0, ge=0)
+    """The rate rises linearly to `learning_rate` over these pictures."""
+    ema_half_life_kimg: float = Field(default=500.0, gt=0)
+    """Half-life of the averaged weights; never more than 5 % of the pictures seen."""
+    p_mean: float = -1.2
+    p_std: float = Field(default=1.2, gt=0)
+    """ln sigma ~ N(p_mean, p_std^2)."""
+    augment: Literal["none", "flip"] = "none"
+    """"flip" mirrors half of the pictures left to right. Off by default: it changes what memorization means."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    snapshots_kimg: tuple[float, ...] = ()
+    """Averaged weights are kept at these counts too, for curves over training length."""
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _snapshots_inside(self) -> "TrainSettings":
+        stray = [s for s in self.snapshots_kimg if not 0 < s <= self.kimg]
+        if stray:
+            raise ValueError(f"snapshots at {stray} kimg lie outside the run of {self.kimg:g} kimg")
+        return self
+
+    @property
+    def steps(self) -> int:
+        return self.step_of(self.kimg)
+
+    def step_of(self, kimg: float) -> int:
+        """The step after which at least `kimg` thousand pictures were seen."""
+        return max(1, -(-round(kimg * 1000) // self.batch))
+
+
+class DataRecord(BaseModel):
+    """Which pictures a model was trained on: enough to open them again, and to notice if they changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    where: str
+    """As given to `open_images`."""
+    size: int | None = None
+    """As given to `open_images`."""
+    name: str
+    fingerprint: str
+    """Of the whole set, before the split."""
+    n: int
+    """Training pictures."""
+    split_seed: int = 0
+    twin: Literal[1, 2] | None = None
+    """Which of two disjoint halves; None: an ordinary split."""
+
+    @classmethod
+    def of(
+        cls,
+        pictures: Pictures,
+        n: int,
+        *,
+        where: str,
+        size: int | None = None,
+        split_seed: int = 0,
+        twin: Literal[1, 2] | None = None,
+    ) -> "DataRecord":
+        return cls(
+            where=where,
+            size=size,
+            name=pictures.source,
+            fingerprint=pictures.fingerprint,
+            n=n,
+            split_seed=split_seed,
+            twin=twin,
+        )
+
+    def split(self, pictures: Pictures) -> tuple[Pictures, Pictures]:
+        """(train, held_out) of this record, from the whole set.
+
+        Raises InputError where the pictures are not those of the record.
+        """
+        if pictures.fingerprint != self.fingerprint:
+            raise InputError(
+                f"the model was trained on {self.name} (fingerprint {self.fingerprint[:12]}), the data given is "
+                f"{pictures.source} (fingerprint {pictures.fingerprint[:12]}): give the pictures it was trained on"
+            )
+        if self.twin is None:
+            return pictures.split(self.n, self.split_seed)
+        one, two, held_out = pictures.twins(self.n, self.split_seed)
+        return (one if self.twin == 1 else two), held_out
+
+
+class RunRecord(BaseModel):
+    """run.json: everything needed to rebuild the network, repeat the run and audit it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = RUN_SCHEMA
+    settings: TrainSettings
+    data: DataRecord
+    versions: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,92 @@
+"""Resumable state: weights, averaged weights and Adam's moments in one safetensors file.
+
+A state is written beside its final name, flushed to disk and renamed, so that the file under the
+final name is always whole, whenever the process is killed. Counters travel in the file's own
+metadata: there is no second file that could disagree with it.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from denoscope.errors import InputError, RunError
+from denoscope.tables.writing import umask
+
+__all__ = ["load_state", "replacing", "save_state", "save_weights"]
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write to the yielded path; on success it takes `path`'s place at once, else it is removed."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.chmod(0o666 & ~umask())  # safetensors writes private files
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"cannot write {path}: {error}; free some space or choose another folder") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], **metadata: Any) -> None:
+    """Weights as float32 safetensors with JSON metadata, in one atomic step."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata={"denoscope": json.dumps(metadata)})
+
+
+def save_state(
+    path: Path,
+    network: nn.Module,
+    average: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    progress: dict[str, Any],
+) -> None:
+    """Everything a run needs to go on as if it had never stopped."""
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in moments.items()}
+    save_weights(path, tensors, **progress)
+
+
+def load_state(
+    path: Path,
+    network: nn.Module,
+    average: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> dict[str, Any]:
+    """Put a saved state back into network, average and optimizer; return its progress."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            progress = json.loads((file.metadata() or {})["denoscope"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}): remove it to start the run anew, or restore it from a copy"
+        ) from error
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    network.load_state_dict(parts["network"])
+    for name, tensor in parts["average"].items():
+        average[name].copy_(tensor)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in parts["optimizer"].items():
+        index, _, key = name.partition(".")
+        moments.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    return progress

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from denoscope.errors import InputError
+from denoscope.images import Pictures, integer_matmul, integer_moments, integers
+
+
+@pytest.fixture(params=["int8", "float32"])
+def path(request, monkeypatch):
+    """Both ways to multiply; the fast one only where this machine's is exact."""
+    exact = integers.int8_is_exact(torch.device("cpu"))
+    if request.param == "int8" and not exact:
+        pytest.skip("torch._int_mm saturates on this processor")
+    monkeypatch.setattr(integers, "int8_is_exact", lambda device: request.param == "int8")
+    return request.param
+
+
+def rows(n, d, kind="random", seed=0):
+    if kind == "random":
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randint(0, 256, (n, d), dtype=torch.uint8, generator=generator)
+    return torch.full((n, d), {"black": 0, "white": 255}[kind], dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("kind", ["random", "black", "white"])
+@pytest.mark.parametrize(("n", "m", "d"), [(1, 1, 1), (5, 3, 7), (33, 17, 784), (9, 70, 3072)])
+def test_products_are_exact(path, kind, n, m, d):
+    a, b = rows(n, d, kind), rows(m, d, kind, seed=1)
+    want = a.numpy().astype(np.int64) @ b.numpy().astype(np.int64).T
+    got = integer_matmul(a, b)
+    assert got.dtype == torch.int64
+    np.testing.assert_array_equal(got.numpy(), want)
+
+
+@pytest.mark.parametrize("kind", ["black", "random"])
+def test_contractions_past_the_reach_of_int32_are_exact(path, kind):
+    d = 140_000  # 2^14 * 140,000 > 2^31
+    a, b = rows(2, d, kind), rows(3, d, kind, seed=1)
+    want = a.numpy().astype(np.int64) @ b.numpy().astype(np.int64).T
+    np.testing.assert_array_equal(integer_matmul(a, b).numpy(), want)
+
+
+def test_moments_are_exact_and_the_same_for_any_chunk(path, monkeypatch):
+    monkeypatch.setattr(integers, "GRAM_BLOCK", 20)  # several blocks, the last one ragged
+    pixels = rows(300, 48).reshape(300, 3, 4, 4)
+    wide = pixels.flatten(1).numpy().astype(np.int64)
+    for chunk in (1, 7, 299, 300, None):
+        total, gram = integer_moments(pixels, chunk)
+        np.testing.assert_array_equal(total.numpy(), wide.sum(0))
+        np.testing.assert_array_equal(gram.numpy(), wide.T @ wide)
+    part = Pictures.from_tensor(pixels).take([5, 100, 7])
+    total, gram = integer_moments(part)
+    np.testing.assert_array_equal(gram.numpy(), wide[[5, 100, 7]].T @ wide[[5, 100, 7]])
+
+
+def test_a_multiplication_that_saturates_is_found_out(monkeypatch):
+    def saturating(a, b):  # int16 pairs, as vpmaddubsw sums them
+        pairs = (a.double()[:, None, :] * b.double()[None, :, :]).unflatten(2, (-1, 2)).sum(3)
+        return pairs.clamp(-(2**15), 2**15 - 1).sum(2).to(torch.int32)
+
+    monkeypatch.setattr(integers, "_int8", lambda a, b: saturating(a[:, : a.shape[1] // 2 * 2], b[:, : b.shape[1] // 2 * 2]))
+    assert not integers.int8_is_exact.__wrapped__(torch.device("cpu"))
+
+
+def test_what_is_not_uint8_is_refused():
+    with pytest.raises(InputError, match=r"give torch.uint8 \(n, d\)"):
+        integer_matmul(torch.zeros(2, 3), rows(2, 3))
+    with pytest.raises(InputError, match="of one shape"):
+        integer_matmul(rows(2, 4), rows(2, 3))
+    with pytest.raises(InputError, match="takes torch.uint8"):
+        integer_moments(Pictures.from_latents(torch.zeros(2, 1, 2, 2)))
