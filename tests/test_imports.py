@@ -41,7 +41,7 @@ def test_import_denoscope_loads_nothing_large():
         "denoscope.karras_levels(10)",
         "denoscope.Denoiser, denoscope.GaussianDenoiser, denoscope.MultiDeltaDenoiser",
         "denoscope.open_images, denoscope.Pictures, denoscope.build_network",
-        "denoscope.metrics, denoscope.trajectory, denoscope.open_denoiser",
+        "denoscope.metrics, denoscope.trajectory, denoscope.sample",
     ],
 )
 def test_denoisers_load_torch_and_not_the_rest(use):

@@ -18,7 +18,15 @@ from torch import Tensor
 
 from denoscope.errors import InputError, SigmaOutOfRange
 
-__all__ = ["Denoiser", "FunctionDenoiser", "Spec", "as_sigma", "check_call", "check_denoiser", "snap_to_levels"]
+__all__ = [
+    "Denoiser",
+    "FunctionDenoiser",
+    "Spec",
+    "as_sigma",
+    "check_call",
+    "check_denoiser",
+    "snap_to_levels",
+]
 
 
 @dataclass(frozen=True)
@@ -80,11 +88,13 @@ def check_call(spec: Spec, x: Tensor, sigma: Tensor) -> Tensor:
     """
     if x.ndim != 4 or tuple(x.shape[1:]) != tuple(spec.shape):
         raise InputError(
-            f"{spec.name}: x has shape {tuple(x.shape)}; it takes (B, {', '.join(map(str, spec.shape))})"
+            f"{spec.name}: x has shape {tuple(x.shape)}; it takes (B, "
+            f"{', '.join(map(str, spec.shape))})"
         )
     if sigma.ndim != 1 or sigma.shape[0] not in (1, x.shape[0]):
         raise InputError(
-            f"{spec.name}: sigma has shape {tuple(sigma.shape)}; give (1,) or ({x.shape[0]},), one level a picture"
+            f"{spec.name}: sigma has shape {tuple(sigma.shape)}; give (1,) or ({x.shape[0]},), "
+            "one level a picture"
         )
     low, high = spec.sigma_min * (1 - 1e-6), spec.sigma_max * (1 + 1e-6)
     if not bool(((sigma >= low) & (sigma <= high)).all()):
@@ -100,8 +110,10 @@ def check_denoiser(candidate: object) -> Denoiser:
     spec = getattr(candidate, "spec", None)
     if not callable(candidate) or not isinstance(spec, Spec):
         raise InputError(
-            f"{type(candidate).__name__} is not a denoiser: it must be callable as D(x, sigma) and carry "
-            "`spec`, a denoscope.Spec; wrap a function in denoscope.FunctionDenoiser(function, spec)"
+            f"{type(candidate).__name__} is not a denoiser: it must be callable as D(x, sigma) "
+            "and carry "
+            "`spec`, a denoscope.Spec; wrap a function in denoscope.FunctionDenoiser(function, "
+            "spec)"
         )
     return candidate  # type: ignore[return-value]
 

@@ -35,7 +35,8 @@ def karras_levels(
         raise InputError(f"{n} noise levels asked; give 1 or more")
     if not 0 < sigma_min <= sigma_max < float("inf"):
         raise InputError(
-            f"sigma_min {sigma_min:g}, sigma_max {sigma_max:g}: give 0 < sigma_min <= sigma_max < inf"
+            f"sigma_min {sigma_min:g}, sigma_max {sigma_max:g}: give 0 < sigma_min <= sigma_max "
+            "< inf"
         )
     if n == 1:
         return torch.tensor([sigma_max], dtype=torch.float64)
@@ -46,9 +47,7 @@ def karras_levels(
     return levels
 
 
-def noise(
-    numbers: Iterable[int], shape: tuple[int, ...], *, seed: int, stream: str
-) -> Tensor:
+def noise(numbers: Iterable[int], shape: tuple[int, ...], *, seed: int, stream: str) -> Tensor:
     """Standard normal noise, float32 (len(numbers), *shape), on the CPU.
 
     numbers: picture ids or draw numbers. stream: what the noise is for ("train", "held_out",

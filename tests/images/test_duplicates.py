@@ -36,9 +36,7 @@ def test_groups_are_the_connected_components(block, monkeypatch):
     pixels = torch.randint(0, 40, (150, 1, 1, 3), dtype=torch.uint8, generator=generator)
     groups = near_duplicate_groups(Pictures.from_tensor(pixels), rms=2.5)
     want = oracle(pixels, int(2.5**2 * 3))
-    assert groups.groups == sorted(
-        (g for g in want if len(g) > 1), key=lambda g: (-len(g), g[0])
-    )
+    assert groups.groups == sorted((g for g in want if len(g) > 1), key=lambda g: (-len(g), g[0]))
     assert 2 < len(groups.groups) < 60  # neither trivial
     for group in want:
         assert set(groups.labels[group].tolist()) == {group[0]}
@@ -54,7 +52,7 @@ def test_ids_of_a_subset_are_kept():
     pixels = torch.zeros(6, 1, 2, 2, dtype=torch.uint8)
     pixels[:, 0, 0, 0] = torch.tensor([0, 100, 200, 200, 50, 0])
     part = Pictures.from_tensor(pixels).take([5, 3, 2, 0, 1])
-    groups = near_duplicate_groups(part, rms=0)
+    groups = near_duplicate_groups(part, rms=0.0)
     assert groups.groups == [[3, 2], [5, 0]]
     assert groups.labels.tolist() == [0, 1, 1, 0, 4]
 
@@ -94,7 +92,7 @@ def test_small_sets_and_wrong_settings():
     few = Pictures.from_tensor(torch.zeros(4, 1, 2, 2, dtype=torch.uint8))
     assert duplicate_threshold(few) == 0
     assert near_duplicate_groups(few).groups == [[0, 1, 2, 3]]
-    for rms in (-1, float("nan"), 256):
+    for rms in (-1.0, float("nan"), 256.0):
         with pytest.raises(InputError, match="0 to 255"):
             near_duplicate_groups(few, rms=rms)
     with pytest.raises(InputError, match="open both at one size"):

@@ -11,7 +11,10 @@ SHAPE = (1, 2, 3)
 
 def mixture() -> MixturePictures:
     return MixturePictures(
-        *(torch.randn(s, generator=torch.Generator().manual_seed(1)) for s in ((3, *SHAPE), (3, 2, *SHAPE))),
+        *(
+            torch.randn(s, generator=torch.Generator().manual_seed(1))
+            for s in ((3, *SHAPE), (3, 2, *SHAPE))
+        ),
         weights=torch.tensor([1.0, 2.0, 5.0]),
     )
 

@@ -41,10 +41,13 @@ from denoscope.tables import (
 __all__ = ["Audit", "audit", "count_evaluations"]
 
 PAPER = (
-    "Li, Dai, Qu: Understanding Generalizability of Diffusion Models Requires Rethinking the Hidden Gaussian "
+    "Li, Dai, Qu: Understanding Generalizability of Diffusion Models Requires Rethinking the "
+    "Hidden Gaussian "
     "Structure. NeurIPS 2024. arXiv:2410.24060"
 )
-COPY_RULE = "Gu, Du, Pang, Li, Lin, Wang: On Memorization in Diffusion Models. 2023. arXiv:2310.02664"
+COPY_RULE = (
+    "Gu, Du, Pang, Li, Lin, Wang: On Memorization in Diffusion Models. 2023. arXiv:2310.02664"
+)
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,15 @@ class Audit:
         return cls(read_audit(folder))
 
 
-def count_evaluations(n_levels: int, n_train: int, n_held_out: int, pictures: int, samples: int) -> int:
+def count_evaluations(
+    n_levels: int, n_train: int, n_held_out: int, pictures: int, samples: int
+) -> int:
     """Network evaluations (pictures x levels) that an audit makes."""
-    train, held_out, draws = min(pictures, n_train), min(pictures, n_held_out), max(2, pictures // 2)
+    train, held_out, draws = (
+        min(pictures, n_train),
+        min(pictures, n_held_out),
+        max(2, pictures // 2),
+    )
     return n_levels * (train + held_out + held_out // 2 + draws + draws // 2 + samples)
 
 
@@ -99,7 +108,8 @@ def audit(
     denoiser: on `device`. train: the pictures it was trained on, all of them. held_out: pictures of
     the same kind that it never saw; without them the evidence is reduced, and the audit says so.
     levels: sigmas (L,), by default the ten of the paper. pictures: how many training and held-out
-    pictures are denoised (half as many draws of noise). samples: pictures sampled by Euler over the levels. batch: pictures a call; results do not depend on
+    pictures are denoised (half as many draws of noise). samples: pictures sampled by Euler over the
+    levels. batch: pictures a call; results do not depend on
     it beyond rounding. on_evaluations: called with the number of network evaluations just made.
 
     Raises InputError where sizes do not fit or a set is empty, RunError where the model returns
@@ -108,11 +118,18 @@ def audit(
     started = time.perf_counter()
     check_denoiser(denoiser)
     held_out = held_out if held_out is not None and len(held_out) else None
-    _check_sets(denoiser, train, held_out, pictures, samples)
+    _check_sets(denoiser, train, held_out)
+    if pictures < 2 or samples < 0 or batch < 1:
+        raise InputError(
+            f"{pictures} pictures, {samples} samples, batches of {batch} asked: give at least 2, 0 and 1"
+        )
     asked = audit_levels(denoiser, karras_levels(10) if levels is None else levels)
     device = torch.device(device)
     gaussian = GaussianDenoiser.fit(train)
-    mean, variance = gaussian.mean.float(), float(gaussian.eigenvalues.sum()) / gaussian.mean.numel()
+    mean, variance = (
+        gaussian.mean.float(),
+        float(gaussian.eigenvalues.sum()) / gaussian.mean.numel(),
+    )
     bench = Bench(
         network=denoiser,
         gaussian=gaussian.to(device),
@@ -145,13 +162,17 @@ def audit(
         with torch.no_grad():
             drawn = draw_samples(bench, samples, asked, seed=seed, batch=batch)
         for name, one in drawn.items():
-            found_rows, found = record_copies(recorder, one.finals, range(samples), train, labels, denoiser=name)
+            found_rows, found = record_copies(
+                recorder, one.finals, range(samples), train, labels, denoiser=name
+            )
             rows += found_rows
             if name == "network":
                 nearest_positions = found.neighbours.positions[:, 0]
         if held_out is not None:
             control = held_out.take(slice(0, min(samples, len(held_out))))
-            rows += record_copies(recorder, control.floats(), control.ids.tolist(), train, labels, denoiser="")[0]
+            rows += record_copies(
+                recorder, control.floats(), control.ids.tolist(), train, labels, denoiser=""
+            )[0]
 
     signals = read_signals(recorder, asked)
     notes = [level_note(recorder, level) for level in asked]
@@ -162,7 +183,8 @@ def audit(
         warnings=data_warnings(groups, overlap, len(train)) + _level_warnings(asked),
         levels=notes,
         provenance=Provenance(
-            model=model or ModelNote(where="", family=type(denoiser).__name__, name=denoiser.spec.name),
+            model=model
+            or ModelNote(where="", family=type(denoiser).__name__, name=denoiser.spec.name),
             data=DataNote(
                 where=data_where or train.source,
                 name=train.source,
@@ -194,21 +216,32 @@ def audit(
     )
 
 
-def _check_sets(denoiser: Denoiser, train: Pictures, held_out: Pictures | None, pictures: int, samples: int) -> None:
+def _check_sets(denoiser: Denoiser, train: Pictures, held_out: Pictures | None) -> None:
     shape = tuple(denoiser.spec.shape)
     for name, one in (("training", train), ("held-out", held_out)):
         if one is not None and tuple(one.shape) != shape:
             raise InputError(
-                f"the model takes pictures of shape {shape}, the {name} pictures have {tuple(one.shape)}: "
+                f"the model takes pictures of shape {shape}, the {name} pictures have "
+                f"{tuple(one.shape)}: "
                 "open the data with the size the model was trained at"
             )
+        if one is not None and len(one.ids.unique()) < len(one):
+            raise InputError(
+                f"the {name} set holds a picture id twice: ids key the noise and the tables; "
+                "build the set with Pictures.from_tensor, which numbers them"
+            )
+    if held_out is not None and held_out.scale != train.scale:
+        raise InputError(
+            "training and held-out sets are not of one kind (uint8, or latents of one scale): "
+            "open both in the same way"
+        )
     if len(train) < 2:
         raise InputError(f"{len(train)} training pictures given: an audit needs 2 or more")
-    if pictures < 2 or samples < 0:
-        raise InputError(f"{pictures} pictures and {samples} samples asked: give at least 2 pictures and 0 samples")
 
 
-def _duplicates(train: Pictures, held_out: Pictures | None) -> tuple[DuplicateGroups | None, Contained | None]:
+def _duplicates(
+    train: Pictures, held_out: Pictures | None
+) -> tuple[DuplicateGroups | None, Contained | None]:
     if train.pixels.dtype != torch.uint8:
         return None, None
     overlap = contained(held_out, train) if held_out is not None else None
@@ -228,7 +261,8 @@ def _missing(held_out: Pictures | None, samples: int, train: Pictures) -> list[s
     missing = []
     if held_out is None:
         missing.append(
-            "No held-out pictures: the train/held-out gap and the controls of GL and copies are missing, and the "
+            "No held-out pictures: the train/held-out gap and the controls of GL and copies are "
+            "missing, and the "
             "network was compared with the closed forms on pure noise instead. Give --held-out."
         )
     if not samples:

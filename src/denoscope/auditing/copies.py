@@ -40,16 +40,24 @@ class _Timed:
         return self.bench.network_at(x, float(sigma))
 
 
-def draw_samples(bench: Bench, count: int, levels: list[Level], *, seed: int, batch: int, shown: int = 4) -> dict[str, Samples]:
+def draw_samples(
+    bench: Bench, count: int, levels: list[Level], *, seed: int, batch: int, shown: int = 4
+) -> dict[str, Samples]:
     """The same noise through network, Gaussian and multi-delta, by Euler over the levels (eq. 4)."""
-    denoisers = {"network": _Timed(bench), "gaussian": bench.gaussian, "multi_delta": bench.multi_delta}
+    denoisers = {
+        "network": _Timed(bench),
+        "gaussian": bench.gaussian,
+        "multi_delta": bench.multi_delta,
+    }
     drawn: dict[str, Samples] = {}
     grid = [level.used for level in levels]
     for name, denoiser in denoisers.items():
         finals, way = [], []
         for start in range(0, count, batch):
             numbers = range(start, min(start + batch, count))
-            eps = noise(numbers, bench.network.spec.shape, seed=seed, stream="sample").to(bench.device)
+            eps = noise(numbers, bench.network.spec.shape, seed=seed, stream="sample").to(
+                bench.device
+            )
             steps: list[Step] = list(trajectory(denoiser, eps, grid))
             finals.append(steps[-1].x0_hat.float().cpu())
             if start == 0:

@@ -20,15 +20,29 @@ def headline_figures(
     """The figures a reader looks at first, each with its 95 % interval."""
     figures: dict[str, Figure] = {}
     for name, key, note in (
-        ("memorization_ratio", Key("memorization_ratio", "network", "", "noise"), "share of samples with d1/d2 < 1/3"),
-        ("memorization_ratio_control", Key("memorization_ratio", "", "", "held_out"), "the same for held-out pictures"),
-        ("gl_pixel", Key("gl_pixel", "network", "", "noise"), "mean of |x - NN(x)| / |x| over samples"),
+        (
+            "memorization_ratio",
+            Key("memorization_ratio", "network", "", "noise"),
+            "share of samples with d1/d2 < 1/3",
+        ),
+        (
+            "memorization_ratio_control",
+            Key("memorization_ratio", "", "", "held_out"),
+            "the same for held-out pictures",
+        ),
+        (
+            "gl_pixel",
+            Key("gl_pixel", "network", "", "noise"),
+            "mean of |x - NN(x)| / |x| over samples",
+        ),
         ("gl_pixel_control", Key("gl_pixel", "", "", "held_out"), "the same for held-out pictures"),
     ):
         values = recorder.values(key)
         if len(values):
             low, high = bootstrap_interval(values, torch.mean, seed=seed)
-            figures[name] = Figure(value=float(values.mean()), low=low, high=high, n=len(values), note=note)
+            figures[name] = Figure(
+                value=float(values.mean()), low=low, high=high, n=len(values), note=note
+            )
     for kind in ("held_out", "noise"):
         lowest = _lowest_linearity(recorder, levels, kind)
         if lowest:
@@ -36,7 +50,9 @@ def headline_figures(
     inside = [level for level in levels if INTERMEDIATE[0] <= level.used <= INTERMEDIATE[1]]
     for reference in ("gaussian", "multi_delta"):
         columns = [
-            recorder.values(Key("score_error", "network", reference, "held_out", level.sigma, level.used))
+            recorder.values(
+                Key("score_error", "network", reference, "held_out", level.sigma, level.used)
+            )
             for level in inside
         ]
         if columns and len(columns[0]):
@@ -47,7 +63,8 @@ def headline_figures(
                 low=low,
                 high=high,
                 n=len(values),
-                note=f"RMSE between network and {reference.replace('_', '-')} on held-out inputs, mean over sigma in [0.1, 20]",
+                note=f"RMSE between network and {reference.replace('_', '-')} on held-out "
+                "inputs, mean over sigma in [0.1, 20]",
             )
     for signal in signals:
         low, high = signal.interval
@@ -84,22 +101,28 @@ def _lowest_linearity(recorder: Recorder, levels: list[Level], kind: str) -> Fig
     )
 
 
-def data_warnings(groups: DuplicateGroups | None, overlap: Contained | None, n_train: int) -> list[str]:
+def data_warnings(
+    groups: DuplicateGroups | None, overlap: Contained | None, n_train: int
+) -> list[str]:
     """Duplicates within the training set, and held-out pictures that are in it."""
     warnings = []
     if groups is not None and groups.groups:
         pictures = sum(map(len, groups.groups))
         largest = groups.groups[0]
         warnings.append(
-            f"{pictures} of {n_train} training pictures have near-duplicates in the training set (within "
-            f"{groups.rms:.1f} grey levels RMS), in {len(groups.groups)} groups, the largest of {len(largest)} "
+            f"{pictures} of {n_train} training pictures have near-duplicates in the training set "
+            "(within "
+            f"{groups.rms:.1f} grey levels RMS), in {len(groups.groups)} groups, the largest of "
+            f"{len(largest)} "
             f"(picture {largest[0]} and others). Duplicates are memorized first."
         )
     if overlap is not None and len(overlap):
         exact = int(overlap.exact.sum())
         warnings.append(
-            f"{len(overlap)} of the held-out pictures are in the training set ({exact} exactly, the rest within "
-            f"{overlap.rms:.1f} grey levels RMS), the first being {int(overlap.held_out[0])}: they hide memorization. "
+            f"{len(overlap)} of the held-out pictures are in the training set ({exact} exactly, "
+            "the rest within "
+            f"{overlap.rms:.1f} grey levels RMS), the first being {int(overlap.held_out[0])}: "
+            "they hide memorization. "
             "Take them out of the held-out set."
         )
     return warnings

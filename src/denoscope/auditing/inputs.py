@@ -35,7 +35,13 @@ class InputBatch:
 
 
 def input_batches(
-    kind: str, pictures: Pictures | None, count: int, shape: tuple[int, int, int], *, seed: int, batch: int
+    kind: str,
+    pictures: Pictures | None,
+    count: int,
+    shape: tuple[int, int, int],
+    *,
+    seed: int,
+    batch: int,
 ) -> Iterator[InputBatch]:
     """The first `count` pictures of a kind (or draws of noise), in batches of an even number."""
     batch = max(2, batch - batch % 2)

@@ -80,7 +80,14 @@ class Bench:
 
 
 def audit_levels(denoiser: Denoiser, levels: Tensor) -> list[Level]:
-    """The levels of an audit, high to low; asked levels that snap to one level are kept once."""
+    """The levels of an audit, high to low; asked levels that snap to one level are kept once.
+
+    Raises InputError unless levels are (L,), positive and finite.
+    """
+    if levels.ndim != 1 or not bool(((levels > 0) & levels.isfinite()).all()):
+        raise InputError(
+            "noise levels must be positive and finite: give sigmas, as karras_levels(10)"
+        )
     used = snap_to_levels(denoiser.spec, levels.double()).tolist()
     found: dict[float, Level] = {}
     for sigma, level in zip(levels.tolist(), used, strict=True):
@@ -124,7 +131,9 @@ def measure(
                 _errors(record, bench, x, x0, answers)
             _comparisons(record, answers)
             baseline = isotropic(x, as_sigma(level.used, x), bench.mean, bench.variance)
-            near[level].append(closeness(*(answers[name] for name in answers), baseline))
+            near[level].append(
+                closeness(answers["network"], answers["gaussian"], answers["multi_delta"], baseline)
+            )
             if mixed and kind != "train":
                 _linearity(record, bench, x, level, answers, mixed[place])
             if len(shown.setdefault("noisy", [])) < len(levels):
@@ -144,10 +153,17 @@ class _Row:
         self.recorder, self.kind, self.level, self.ids = recorder, kind, level, ids
 
     def __call__(
-        self, metric: str, values: Tensor, denoiser: str = "", reference: str = "", param: float | None = None
+        self,
+        metric: str,
+        values: Tensor,
+        denoiser: str = "",
+        reference: str = "",
+        param: float | None = None,
     ) -> None:
         key = Key(metric, denoiser, reference, self.kind, self.level.sigma, self.level.used, param)
-        ids = self.ids if param is None else self.ids[0 : 2 * len(values) : 2]  # a pair by its first
+        ids = (
+            self.ids if param is None else self.ids[0 : 2 * len(values) : 2]
+        )  # a pair by its first
         self.recorder.add(key, ids, values)
 
 
@@ -166,7 +182,9 @@ def _errors(record: _Row, bench: Bench, x: Tensor, x0: Tensor, answers: dict[str
 def _comparisons(record: _Row, answers: dict[str, Tensor]) -> None:
     for one, two in PAIRS:
         record("score_error", score_error(answers[one], answers[two]), one, two)
-        record("score_error_norm_ratio", score_error_norm_ratio(answers[one], answers[two]), one, two)
+        record(
+            "score_error_norm_ratio", score_error_norm_ratio(answers[one], answers[two]), one, two
+        )
 
 
 def _mixed(bench: Bench, batch: InputBatch, sigmas: Tensor) -> list[Tensor]:
@@ -192,7 +210,9 @@ def _linearity(
     for name, answer in mixtures.items():
         one, two = answers[name][0 : 2 * pairs : 2], answers[name][1 : 2 * pairs : 2]
         record("linearity_cosine", linearity_cosine(answer, one, two, HALF), name, param=HALF)
-        record("linearity_norm_ratio", linearity_norm_ratio(answer, one, two, HALF), name, param=HALF)
+        record(
+            "linearity_norm_ratio", linearity_norm_ratio(answer, one, two, HALF), name, param=HALF
+        )
 
 
 def _closeness(recorder: Recorder, kind: str, level: Level, near: Closeness) -> None:

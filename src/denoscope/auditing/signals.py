@@ -66,7 +66,11 @@ def read_signals(recorder: Recorder, levels: list[Level]) -> list[Signal]:
     band = collapsed_band(recorder, levels, kind)
     found = [_copies(recorder), _novelty(recorder)]
     if band:
-        found += [_gap(recorder, band), _position(recorder, band, kind), _linearity(recorder, band, kind)]
+        found += [
+            _gap(recorder, band),
+            _position(recorder, band, kind),
+            _linearity(recorder, band, kind),
+        ]
     return [signal for signal in found if signal is not None and math.isfinite(signal.value)]
 
 
@@ -101,7 +105,9 @@ def _novelty(recorder: Recorder) -> Signal | None:
 
 def _band_mean(recorder: Recorder, band: list[Level], key: Key) -> torch.Tensor | None:
     """Each picture's value averaged over the band, so that correlated levels count once."""
-    columns = [recorder.values(key._replace(sigma=level.sigma, sigma_used=level.used)) for level in band]
+    columns = [
+        recorder.values(key._replace(sigma=level.sigma, sigma_used=level.used)) for level in band
+    ]
     if not columns or len({len(column) for column in columns}) != 1 or not len(columns[0]):
         return None
     return torch.stack(columns).mean(0)
@@ -129,8 +135,10 @@ def _gap(recorder: Recorder, band: list[Level]) -> Signal | None:
         variance += float(paired.var()) / len(paired) if len(paired) > 1 else math.inf
     value = (gaps["network"] - gaps["gaussian"]) / span
     text = (
-        f"RMS error on held-out inputs {means['network', 'held_out'] ** 0.5:.3f}, on training inputs "
-        f"{means['network', 'train'] ** 0.5:.3f}, over {_span(band)}: {value:.0%} of the way from the Gaussian's "
+        f"RMS error on held-out inputs {means['network', 'held_out'] ** 0.5:.3f}, on training "
+        "inputs "
+        f"{means['network', 'train'] ** 0.5:.3f}, over {_span(band)}: {value:.0%} of the way "
+        "from the Gaussian's "
         "gap to the multi-delta's."
     )
     return Signal("gap", value, math.sqrt(variance) / span, text)
@@ -149,7 +157,8 @@ def _position(recorder: Recorder, band: list[Level], kind: str) -> Signal | None
     se = sum(part.se for part in parts) / len(parts)  # levels share their noise: no averaging down
     shown = "held-out pictures" if kind == "held_out" else "pure noise"
     text = (
-        f"Shown {shown} at {_span(band)}, the network stands at {value:.2f} between the Gaussian denoiser (0) "
+        f"Shown {shown} at {_span(band)}, the network stands at {value:.2f} between the Gaussian "
+        "denoiser (0) "
         "and the multi-delta (1)."
     )
     return Signal("position", value, se, text)
@@ -173,7 +182,8 @@ def _linearity(recorder: Recorder, band: list[Level], kind: str) -> Signal | Non
     value = float(fall.mean()) / span
     residual = fall - value * (gaussian - delta)
     text = (
-        f"Linearity score {network.mean():.3f} at {_span(band)}; the Gaussian denoiser has {gaussian.mean():.3f}, "
+        f"Linearity score {network.mean():.3f} at {_span(band)}; the Gaussian denoiser has "
+        f"{gaussian.mean():.3f}, "
         f"the multi-delta {delta.mean():.3f}."
     )
     return Signal("linearity", value, float(residual.std()) / span / math.sqrt(len(residual)), text)

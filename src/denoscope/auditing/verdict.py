@@ -47,13 +47,16 @@ def decide(signals: Sequence[Signal], levels: Sequence[LevelNote], *, missing: b
         reasons.insert(0, Reason(signal="levels", vote="undertrained", text=text, value=share))
         return Verdict(label="undertrained", confidence=min(1.0, share), reasons=reasons)
     if len(signals) < 3:
-        text = f"Only {len(signals)} of the signals could be read; a verdict rests on three or more."
+        text = (
+            f"Only {len(signals)} of the signals could be read; a verdict rests on three or more."
+        )
         reasons.insert(0, Reason(signal="evidence", vote="none", text=text))
         return Verdict(label="not_enough_evidence", confidence=0.0, reasons=reasons)
 
     labels = ("memorizing", "transitional", "generalizing")
     mean = {
-        label: sum(p[label] for p in probabilities.values()) / len(probabilities) for label in labels
+        label: sum(p[label] for p in probabilities.values()) / len(probabilities)
+        for label in labels
     }
     best = max(labels, key=lambda label: mean[label])
     if best != "transitional":
@@ -62,8 +65,14 @@ def decide(signals: Sequence[Signal], levels: Sequence[LevelNote], *, missing: b
         contradicted = any(r.signal == "copies" and r.vote == opposite for r in reasons)
         if votes < min(3, len(signals) - 1) or contradicted:
             best = "transitional"
-    confidence = max(mean[best], 1 - mean["memorizing"] - mean["generalizing"]) if best == "transitional" else mean[best]
-    return Verdict(label=best, confidence=min(1.0, confidence * (0.8 if missing else 1.0)), reasons=reasons)
+    confidence = (
+        max(mean[best], 1 - mean["memorizing"] - mean["generalizing"])
+        if best == "transitional"
+        else mean[best]
+    )
+    return Verdict(
+        label=best, confidence=min(1.0, confidence * (0.8 if missing else 1.0)), reasons=reasons
+    )
 
 
 def _probabilities(signal: Signal) -> dict[str, float]:
@@ -100,7 +109,9 @@ def _failing(levels: Sequence[LevelNote]) -> tuple[float, str] | None:
     if not inside or len(failing) < UNDERTRAINED * len(inside):
         return None
     text = (
-        f"At {len(failing)} of {len(inside)} intermediate levels the network is worse than trivial denoisers on its own "
-        "training pictures, or than the Gaussian denoiser on training and held-out pictures alike: train longer."
+        f"At {len(failing)} of {len(inside)} intermediate levels the network is worse than "
+        "trivial denoisers on its own "
+        "training pictures, or than the Gaussian denoiser on training and held-out pictures "
+        "alike: train longer."
     )
     return len(failing) / len(inside), text

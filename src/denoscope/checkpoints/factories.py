@@ -26,13 +26,23 @@ def open_factory(where: str) -> Denoiser:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise InputError(
-            f"cannot import {module_name!r} ({error}): give package.module:factory, importable from this folder"
+            f"cannot import {module_name!r} ({error}): give package.module:factory, importable "
+            "from this folder"
+        ) from error
+    except Exception as error:  # it is the user's code: whatever it raises
+        raise InputError(
+            f"importing {module_name!r} failed: {type(error).__name__}: {error}; fix the module"
         ) from error
     factory = getattr(module, name, None)
     if not callable(factory):
-        raise InputError(f"{module_name} has no callable {name!r}: give package.module:factory, e.g. mymodels:open_model")
+        raise InputError(
+            f"{module_name} has no callable {name!r}: give package.module:factory, e.g. "
+            "mymodels:open_model"
+        )
     try:
         made = factory()
     except Exception as error:
-        raise InputError(f"{where}() failed: {type(error).__name__}: {error}; fix the factory") from error
+        raise InputError(
+            f"{where}() failed: {type(error).__name__}: {error}; fix the factory"
+        ) from error
     return check_denoiser(made)

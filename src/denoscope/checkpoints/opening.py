@@ -40,7 +40,9 @@ def open_denoiser(where: str | os.PathLike[str]) -> Denoiser:
 def describe_model(where: str | os.PathLike[str]) -> Model:
     """The denoiser at `where` and its provenance."""
     text = os.fspath(where)
-    path = bundled_path(text.removeprefix("bundled:")) if text.startswith("bundled:") else Path(text)
+    path = (
+        bundled_path(text.removeprefix("bundled:")) if text.startswith("bundled:") else Path(text)
+    )
     if path.exists():
         denoiser, record, weights = open_run(path)
         return Model(

@@ -34,8 +34,7 @@ from torch import Tensor
 from denoscope.closed_form.data_matrix import DataMatrix
 from denoscope.denoiser import Spec, check_call
 from denoscope.errors import InputError
-from denoscope.images import Pictures
-from denoscope.images.integers import integer_matmul, integer_moments
+from denoscope.images import Pictures, integer_matmul, integer_moments
 
 __all__ = ["GaussianDenoiser"]
 
@@ -55,9 +54,9 @@ class GaussianDenoiser:
 
     def __init__(
         self,
-        mean: Float[Tensor, "C H W"],
-        eigenvalues: Float[Tensor, " r"],
-        eigenvectors: Float[Tensor, "d r"],
+        mean: Tensor,
+        eigenvalues: Tensor,
+        eigenvectors: Tensor,
         name: str = "gaussian",
     ) -> None:
         if mean.ndim != 3 or eigenvectors.shape != (mean.numel(), *eigenvalues.shape):
@@ -105,7 +104,7 @@ class GaussianDenoiser:
         """The number of directions with variance."""
         return self.eigenvalues.shape[0]
 
-    def __call__(self, x: Float[Tensor, "B C H W"], sigma: Float[Tensor, " B"]) -> Tensor:
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x0_hat, (B, C, H, W): two thin products in the eigenbasis, in x's dtype.
 
         sigma: (B,) or (1,), from 0 (projection on the data's affine span) to infinity (the mean).

@@ -5,8 +5,9 @@ them,
 
     D_M(x; sigma) = sum_i w_i y_i,   w_i = softmax_i(-|x - y_i|^2 / (2 sigma^2))
 
-(Li et al. 2024, eq. 5), so it can reproduce nothing but (mixtures of) the pictures. Its derivative is dD/dx = Cov(x0 | x) /
-sigma^2 = (sum_i w_i y_i y_i^T - D D^T) / sigma^2, symmetric and positive semidefinite.
+(Li et al. 2024, eq. 5), so it can reproduce nothing but (mixtures of) the pictures. Its derivative
+is dD/dx = Cov(x0 | x) / sigma^2 = (sum_i w_i y_i y_i^T - D D^T) / sigma^2, symmetric and positive
+semidefinite.
 
 **Accuracy.** At sigma = 0.002 the exponent is 10^8 in magnitude, and two near-duplicates are told
 apart by differences of order 1: float32 distances, expanded or not, are not enough. |x - y_i|^2 is
@@ -16,7 +17,8 @@ float64. For float32 x the last product, weights times pictures, is done in floa
 all of one sign and it needs no more than 1e-5. For float64 x everything is float64.
 
 **Cost.** The data are kept once, as uint8, and pass by in chunks. One pass costs two products of
-B N d multiplications; `posterior_at_levels` shares the first, and skips most of the second at low noise.
+B N d multiplications; `posterior_at_levels` shares the first among levels, and skips most of the
+second at low noise.
 """
 
 import torch
@@ -65,7 +67,7 @@ class MultiDeltaDenoiser:
         """N, the number of pictures."""
         return len(self._data.rows)
 
-    def __call__(self, x: Float[Tensor, "B C H W"], sigma: Float[Tensor, " B"]) -> Tensor:
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x0_hat, (B, C, H, W), in x's dtype. sigma: (B,) or (1,), from 0 to infinity.
 
         Plain differentiable operations: jvp, vjp and jacrev give Cov(x0 | x) / sigma^2. Reverse
@@ -91,7 +93,7 @@ class MultiDeltaDenoiser:
 
     @torch.no_grad()
     def posterior(
-        self, x: Float[Tensor, "B C H W"], sigma: Float[Tensor, " B"], k: int = 1
+        self, x: Tensor, sigma: Tensor, k: int = 1
     ) -> Posterior:
         """The posterior over the pictures given x, with the k nearest; not differentiable.
 
@@ -109,9 +111,9 @@ class MultiDeltaDenoiser:
     @torch.no_grad()
     def posterior_at_levels(
         self,
-        x0: Float[Tensor, "B C H W"],
-        eps: Float[Tensor, "B C H W"],
-        sigmas: Float[Tensor, " L"],
+        x0: Tensor,
+        eps: Tensor,
+        sigmas: Tensor,
         k: int = 1,
     ) -> list[Posterior]:
         """`posterior(x0 + sigma * eps, sigma, k)` for each sigma, in one pass over the data.
@@ -120,13 +122,13 @@ class MultiDeltaDenoiser:
         float64, not in x0's dtype. sigmas: (L,), each from 0 to below infinity. Raises as
         `posterior`.
         """
-        for part in (x0, eps):
-            check_call(self.spec, part, sigmas[:1])
         if x0.shape != eps.shape or sigmas.ndim != 1 or not bool(sigmas.isfinite().all()):
             raise InputError(
                 f"{self.spec.name}: x0 {tuple(x0.shape)}, eps {tuple(eps.shape)}, sigmas "
                 f"{tuple(sigmas.shape)}; give x0 and eps of one shape and (L,) finite levels"
             )
+        for sigma in sigmas:
+            check_call(self.spec, x0, sigma[None])
         self._check_k(k)
         levels = sigmas.double().to(x0.device).tolist()
         scale, shift = self._data.scale, self._data.shift

@@ -9,13 +9,13 @@ size       centre crop and exact area resampling, picture by picture, so sizes m
            without it they must all be one size
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from denoscope.errors import InputError
 from denoscope.images.arrays import CHUNK_BYTES, pictures_of_chunks
@@ -25,7 +25,17 @@ from denoscope.images.resampling import area_resample
 __all__ = ["SUFFIXES", "is_picture", "open_encoded"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-FORMATS = ("PNG", "JPEG", "WEBP", "MPO")
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 _BROKEN = (
     OSError,
@@ -47,7 +57,7 @@ def is_picture(name: str) -> bool:
 
 def open_encoded(
     count: int,
-    read: Callable[[int], IO[bytes]],
+    read: Callable[[int], io.BufferedIOBase],
     names: Sequence[str],
     size: int | None,
     source: str,
@@ -82,11 +92,13 @@ def open_encoded(
 class _opened:
     """An image open for reading; whatever is wrong with it becomes one InputError naming it."""
 
-    def __init__(self, read: Callable[[int], IO[bytes]], i: int, names: Sequence[str]) -> None:
+    def __init__(
+        self, read: Callable[[int], io.BufferedIOBase], i: int, names: Sequence[str]
+    ) -> None:
         self.read, self.i, self.names = read, i, names
 
     def __enter__(self) -> Image.Image:
-        self.file: IO[bytes] | None = None
+        self.file: io.BufferedIOBase | None = None
         try:
             self.file = self.read(self.i)
             return Image.open(self.file, formats=FORMATS)
@@ -106,8 +118,14 @@ class _opened:
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     width, height = image.size
-    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    return (height, width) if turned else (width, height)
+    return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation as far as the file's head tells it: a PNG would be decoded to look further."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return image.getexif().get(0x0112, 1)
 
 
 def _is_gray(image: Image.Image) -> bool:
@@ -115,11 +133,16 @@ def _is_gray(image: Image.Image) -> bool:
 
 
 def _decoded(
-    read: Callable[[int], IO[bytes]], i: int, names: Sequence[str], gray: bool, size: int | None
+    read: Callable[[int], io.BufferedIOBase],
+    i: int,
+    names: Sequence[str],
+    gray: bool,
+    size: int | None,
 ) -> np.ndarray:
     with _opened(read, i, names) as image:
+        turn = TURNS.get(_orientation(image))
         image.load()
-        image = ImageOps.exif_transpose(image)
+        image = image if turn is None else image.transpose(turn)
         if image.mode == "I" or image.mode.startswith("I;16"):
             wide = np.asarray(image).astype(np.int64)
             values = ((wide * 255 + 32767) // 65535).clip(0, 255).astype(np.uint8)[..., None]

@@ -2,7 +2,7 @@
 
 import io
 import re
-from typing import IO, Any
+from typing import Any
 
 from denoscope.errors import InputError, RunError
 from denoscope.images.encoded import open_encoded
@@ -44,7 +44,7 @@ def open_hub(repository: str, size: int | None, source: str) -> Pictures:
     parts = [found[name].cast_column(column, raw).select_columns([column]) for name in splits]
     place = [(part, i) for part in parts for i in range(len(part))]
 
-    def read(i: int) -> IO[bytes]:
+    def read(i: int) -> io.BufferedIOBase:
         part, row = place[i]
         cell = part[row][column]
         if cell is None:

@@ -4,12 +4,12 @@ The header is big-endian: 0x00000803 (uint8, 3 axes), N, H, W; then N * H * W by
 """
 
 import gzip
+import io
 import math
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -58,10 +58,10 @@ def open_idx(
     )
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> io.BufferedIOBase:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+    return gzip.GzipFile(path) if packed else path.open("rb")
 
 
 def _header(path: Path) -> tuple[int, int, int]:

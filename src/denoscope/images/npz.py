@@ -4,13 +4,14 @@ The layout is (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3. Floats ar
 they mean [0, 1], [-1, 1] or 0..255 cannot be told from them. Nothing is ever unpickled.
 """
 
+import io
 import math
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def open_npz(path: Path, size: int | None, source: str) -> Pictures:
 
 
 @contextmanager
-def _array(path: Path) -> Iterator[tuple[IO[bytes], str]]:
+def _array(path: Path) -> Iterator[tuple[io.BufferedIOBase, str]]:
     """The stream of the one .npy meant, and its name for errors."""
     try:
         if path.suffix.lower() == ".npy":
@@ -89,7 +90,7 @@ def _array(path: Path) -> Iterator[tuple[IO[bytes], str]]:
                     f"{path}: which array holds the pictures? (arrays: {held}); name it `images`"
                 )
             with archive.open(key) as file:
-                yield file, f"{path}:{key.removesuffix('.npy')}"
+                yield cast(io.BufferedIOBase, file), f"{path}:{key.removesuffix('.npy')}"
     except InputError:
         raise
     except _BROKEN as error:
@@ -98,7 +99,7 @@ def _array(path: Path) -> Iterator[tuple[IO[bytes], str]]:
         ) from error
 
 
-def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(file: io.BufferedIOBase, what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(file)

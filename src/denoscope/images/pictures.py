@@ -216,7 +216,9 @@ class Pictures:
 def _rows(index: Index) -> Tensor | slice:
     if index is None:
         return slice(None)
-    return index if isinstance(index, slice) else torch.as_tensor(index)
+    if isinstance(index, slice | Tensor):
+        return index
+    return torch.tensor(list(index), dtype=torch.int64)
 
 
 def _checked(pixels: Tensor, source: str) -> Tensor:

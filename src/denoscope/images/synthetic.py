@@ -125,8 +125,7 @@ class MixturePictures:
         return torch.logsumexp(logits, dim=1) - d / 2 * torch.log(2 * math.pi * variance[:, 0])
 
     def _components(self, x: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """log pi_k N(x; mu_k, Sigma_k + s^2 I) + d/2 log(2 pi s^2), (B, K), and U^T (x - mu), (B, K, r).
-        """
+        """log pi_k N(x; mu_k, Sigma_k + s^2 I) + d/2 log(2 pi s^2): (B, K); U^T (x - mu): (B, K, r)."""
         lam, directions = self.variances.to(x.device), self.directions.to(x.device)
         offset = x.double().flatten(1)[:, None, :] - self.means.to(x.device)  # (B, K, d)
         coordinates = torch.einsum("bkd,krd->bkr", offset, directions)

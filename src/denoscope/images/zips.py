@@ -4,8 +4,10 @@ Members are read in the order of their names, which is EDM's own order, so ids a
 in dataset.json are not used. Nothing is extracted: no member's name ever becomes a path.
 """
 
+import io
 import zipfile
 from pathlib import Path
+from typing import cast
 
 from denoscope.errors import InputError
 from denoscope.images.decoding import file_identity
@@ -32,9 +34,9 @@ def open_zip(path: Path, size: int | None, source: str) -> Pictures:
                 f"{path}: no picture in this zip; it must hold {', '.join(SUFFIXES)} files"
             )
 
-        def read(i: int):
+        def read(i: int) -> io.BufferedIOBase:
             try:
-                return archive.open(members[i])
+                return cast(io.BufferedIOBase, archive.open(members[i]))
             except (zipfile.BadZipFile, NotImplementedError) as error:
                 raise OSError(str(error)) from error
 

@@ -103,7 +103,7 @@ class Closeness:
         return ratio_of_sums(self.along, self.apart)
 
     def alignment(self) -> float:
-        """Cosine of T - G and M - G over all pictures and pixels; NaN where M or T agrees with G."""
+        """Cosine of T - G and M - G over all pictures and pixels; NaN where M or T equals G."""
         if self._agree:
             return float("nan")
         scale = (self.from_gaussian.sum() * self.apart.sum()).sqrt()

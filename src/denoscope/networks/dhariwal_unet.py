@@ -73,7 +73,9 @@ class DhariwalUNet(nn.Module):
             self.map_label = Dense(label_dim, 4 * width, zero, bias=False)
             nn.init.normal_(self.map_label.weight)
 
-        sides = [f"{resolution >> level}x{resolution >> level}" for level in range(len(multipliers))]
+        sides = [
+            f"{resolution >> level}x{resolution >> level}" for level in range(len(multipliers))
+        ]
         attends = [resolution >> level in attention for level in range(len(multipliers))]
         widths = [width * multiplier for multiplier in multipliers]
 

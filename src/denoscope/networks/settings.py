@@ -84,7 +84,9 @@ class NetworkSettings(BaseModel):
     """Residual blocks a level on the way down; one more on the way up."""
     attention: tuple[int, ...] = default_of("attention")
     """Sides at which blocks have self-attention; the first block of the bottom always has it."""
-    dropout: float = Field(default_factory=lambda known: fitting_defaults(known).dropout, ge=0, lt=1)
+    dropout: float = Field(
+        default_factory=lambda known: fitting_defaults(known).dropout, ge=0, lt=1
+    )
     """Probability of dropping an activation inside a block, in training."""
     label_dim: int = Field(default=0, ge=0)
     """Number of classes; 0: unconditional."""
@@ -97,7 +99,9 @@ class NetworkSettings(BaseModel):
     def check_sizes(self) -> "NetworkSettings":
         channels, height, side = self.shape
         if min(self.shape) < 1 or height != side:
-            raise ValueError(f"shape must be (channels, side, side), all positive; got {self.shape}")
+            raise ValueError(
+                f"shape must be (channels, side, side), all positive; got {self.shape}"
+            )
         if self.width < 4 or self.width % 4:
             raise ValueError(f"width must be a positive multiple of 4; got {self.width}")
         if self.blocks < 1:

@@ -88,7 +88,9 @@ class SongUNet(nn.Module):
         self.map_layer0 = Dense(noise_features, 4 * width, glorot)
         self.map_layer1 = Dense(4 * width, 4 * width, glorot)
 
-        sides = [f"{resolution >> level}x{resolution >> level}" for level in range(len(multipliers))]
+        sides = [
+            f"{resolution >> level}x{resolution >> level}" for level in range(len(multipliers))
+        ]
         attends = [resolution >> level in attention for level in range(len(multipliers))]
         widths = [width * multiplier for multiplier in multipliers]
 

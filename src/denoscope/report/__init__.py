@@ -1,6 +1,7 @@
 """The report: tables to charts, picture grids and one page. Imports neither torch nor a model."""
 
-from denoscope.report.charts import Chart, audit_charts
+from denoscope.report.chart import Chart
+from denoscope.report.charts import audit_charts
 from denoscope.report.figures import write_figures
 from denoscope.report.page import page_html, write_report
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import altair as alt
 import polars as pl
@@ -11,9 +11,16 @@ from denoscope.report.palette import MUTED, Style
 
 __all__ = ["Panel", "curve_panel", "distribution_panel", "sigma_domain", "value_domain"]
 
-Panel = alt.LayerChart | alt.FacetChart  # what altair says that `layer` gives
-
 _SIGMA_TITLE = "noise level σ  (pixels range over −1 … 1)"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes: its caption, the lines of its legend, the altair drawing without a size."""
+
+    caption: str
+    styles: tuple[Style, ...]
+    drawing: alt.LayerChart | alt.FacetChart
 
 
 def sigma_domain(sigma: pl.Series) -> tuple[float, float]:
@@ -55,19 +62,14 @@ def _scales(styles: Sequence[Style]) -> tuple[alt.Color, alt.StrokeDash]:
     )
 
 
-def _wide_lines(base: alt.Chart, styles: Sequence[Style], **encoding: Any) -> alt.Chart:
-    names = [style.name for style in styles]
-    widths = alt.Scale(domain=names, range=[style.width for style in styles])
-    return base.encode(
-        strokeWidth=alt.StrokeWidth("series:N", scale=widths, legend=None), **encoding
-    )
+def _chosen(caption: str) -> tuple[alt.Parameter, alt.When]:
+    """A signal that singles one line out: null, or a series. The page's legend sets it.
 
-
-def _legend_choice(caption: str) -> tuple[alt.Parameter, alt.When]:
-    """A click on the legend singles a line out; named by panel, for panels joined in one chart."""
+    Named by panel, since panels of one chart may be joined in one spec.
+    """
     name = "chosen_" + "".join(letter if letter.isalnum() else "_" for letter in caption)
-    chosen = alt.selection_point(fields=["series"], bind="legend", name=name)
-    return chosen, alt.when(chosen)
+    chosen = alt.param(name, value=None)
+    return chosen, alt.when(f"{name} === null || datum.series === {name}")
 
 
 def curve_panel(
@@ -97,10 +99,10 @@ def curve_panel(
     y_axis = alt.Axis(title=y_title, tickCount=6, format="~g")
     if y_scale == "log":
         y_axis = alt.Axis(title=y_title, values=_log_ticks(y_domain), format="~g")
-    scale = alt.Scale(type=y_scale, domain=y_domain, nice=False, zero=False, clamp=True)  # type: ignore[arg-type]
+    scale = alt.Scale(type=y_scale, domain=y_domain, nice=False, clamp=True)  # type: ignore[arg-type]
     y = alt.Y("mean:Q", scale=scale, axis=y_axis)
     colour, dash = _scales(styles)
-    chosen, faded = _legend_choice(caption)
+    chosen, faded = _chosen(caption)
     columns = ["series", "sigma", "sigma_used", "mean", "low", "high", "n", "label"]
     base = alt.Chart(alt.Data(values=rows.select(columns).to_dicts())).encode(x=x, color=colour)
     layers: list[alt.Chart] = []
@@ -116,7 +118,7 @@ def curve_panel(
         y2="high:Q",
         opacity=faded.then(alt.value(0.18)).otherwise(alt.value(0.03)),
     )
-    line = _wide_lines(base.mark_line(clip=True, strokeJoin="round"), styles).encode(
+    line = base.mark_line(clip=True, strokeJoin="round").encode(
         y=y, strokeDash=dash, opacity=faded.then(alt.value(1)).otherwise(alt.value(0.12))
     )
     dots = base.mark_circle(size=22, clip=True).encode(
@@ -133,7 +135,7 @@ def curve_panel(
         ],
     )
     layers += [band, line, dots, touch.add_params(chosen)]
-    return alt.layer(*layers).properties(title=caption)
+    return Panel(caption, tuple(styles), alt.layer(*layers))
 
 
 def _interval(row: dict[str, float]) -> str:
@@ -153,7 +155,7 @@ def distribution_panel(
 ) -> Panel:
     """The share of pictures below each value, as steps. rows: columns series, value; finite."""
     colour, dash = _scales(styles)
-    chosen, faded = _legend_choice(caption)
+    chosen, faded = _chosen(caption)
     steps = [
         {"series": style.name, "value": value, "share": share}
         for style in styles
@@ -162,7 +164,7 @@ def distribution_panel(
     x = alt.X("value:Q", scale=alt.Scale(domain=x_domain, nice=False, clamp=True), title=x_title)
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=y_title))
     base = alt.Chart(alt.Data(values=steps)).encode(x=x, y=y, color=colour)
-    line = _wide_lines(base.mark_line(interpolate="step-after"), styles).encode(
+    line = base.mark_line(interpolate="step-after").encode(
         strokeDash=dash, opacity=faded.then(alt.value(1)).otherwise(alt.value(0.12))
     )
     touch = base.mark_circle(size=200, opacity=0).encode(
@@ -176,7 +178,7 @@ def distribution_panel(
     if rule is not None:
         mark = alt.Chart(alt.Data(values=[{"at": rule}])).mark_rule(color=MUTED, strokeWidth=1)
         layers.insert(0, mark.encode(x=alt.X("at:Q")))
-    return alt.layer(*layers).properties(title=caption)
+    return Panel(caption, tuple(styles), alt.layer(*layers))
 
 
 def _steps(values: pl.Series, domain: tuple[float, float]) -> list[tuple[float, float]]:

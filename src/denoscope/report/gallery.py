@@ -1,14 +1,13 @@
 """Which pictures the page shows, in which order: samples, copies, trajectories, denoised pictures."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from denoscope.report.grids import PictureBudget, Tile
 from denoscope.report.palette import denoiser_style
-from denoscope.report.wording import number, sigma_text
+from denoscope.report.wording import sigma_text
 from denoscope.tables import AuditTables
 
 __all__ = ["Copy", "Gallery", "SampleRow", "Strip", "gallery"]
@@ -103,7 +102,7 @@ def _add_samples(
         )
         if tiles is None:
             break
-        shown.samples.append(SampleRow(row["number"], tiles, number(row["ratio"]), row["copied"]))
+        shown.samples.append(SampleRow(row["number"], tiles, _ratio(row["ratio"]), row["copied"]))
 
 
 def _add_copies(
@@ -131,7 +130,7 @@ def _add_copies(
                 row["number"],
                 row["nearest_id"],
                 row["nearest_name"],
-                number(row["ratio"]),
+                _ratio(row["ratio"]),
                 row["group_size"],
                 tiles,
             )
@@ -173,10 +172,14 @@ def _strips(
 
 
 def _name(key: str) -> str:
-    own: dict[str, Any] = {"nearest": "Nearest training picture", "noisy": "What was shown"}
+    own = {"nearest": "Nearest", "noisy": "What was shown"}
     return own.get(key) or denoiser_style(key).name
 
 
 def _spoken(key: str) -> str:
     own = {"nearest": "Nearest training picture", "noisy": "Noisy picture"}
     return own.get(key) or f"{denoiser_style(key).name} denoiser" if key != "network" else "Network"
+
+
+def _ratio(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}"

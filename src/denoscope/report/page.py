@@ -1,6 +1,7 @@
 """One page that tells what an audit found: self-contained, drawn from the tables alone."""
 
 import base64
+import functools
 import hashlib
 import shlex
 from pathlib import Path
@@ -59,7 +60,6 @@ def page_html(tables: AuditTables, pictures: bool = True) -> str:
         "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     summary = tables.summary
-    charts = audit_charts(tables)
     return environment.get_template("page.html.jinja").render(
         summary=summary,
         run=summary.provenance,
@@ -69,7 +69,7 @@ def page_html(tables: AuditTables, pictures: bool = True) -> str:
         statuses=STATUS_WORDS,
         gallery=gallery(tables, pictures),
         pictures=pictures,
-        charts=[(chart, chart.for_page()) for chart in charts],
+        charts=[(chart, chart.for_page()) for chart in audit_charts(tables)],
         levels=_level_table(tables),
         command=shlex.join(summary.provenance.command),
         citations=_citations(summary.provenance.citations),
@@ -79,8 +79,9 @@ def page_html(tables: AuditTables, pictures: bool = True) -> str:
     )
 
 
+@functools.cache
 def _vega() -> str:
-    return vl_convert.javascript_bundle(vl_version=vega_lite_version())
+    return vl_convert.javascript_bundle(None, vega_lite_version())  # type: ignore[arg-type]
 
 
 def _script(text: str) -> str:

@@ -1,6 +1,7 @@
 """Training: EDM's loss, Adam, averaged weights, and runs that can be killed and resumed."""
 
-from denoscope.training.loop import Progress, prepare_run, train
+from denoscope.training.folder import prepare_run
+from denoscope.training.loop import Progress, train
 from denoscope.training.loss import draw_sigma, edm_loss
 from denoscope.training.settings import DataRecord, RunRecord, TrainSettings
 

@@ -25,7 +25,8 @@ def ema_decay(batch: int, pictures_seen: int, half_life: float) -> float:
 @torch.no_grad()
 def update_ema(average: Mapping[str, Tensor], current: Mapping[str, Tensor], beta: float) -> None:
     """Move `average` towards `current` in place; integer buffers are copied."""
-    names = [name for name in average if average[name].is_floating_point()]
-    torch._foreach_lerp_([average[n] for n in names], [current[n] for n in names], 1 - beta)
-    for name in average.keys() - set(names):
-        average[name].copy_(current[name])
+    for name, value in average.items():
+        if value.is_floating_point():
+            value.lerp_(current[name], 1 - beta)
+        else:
+            value.copy_(current[name])

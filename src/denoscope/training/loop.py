@@ -5,13 +5,10 @@ dropout are drawn from generators keyed by (seed, k). A run killed at any moment
 ends with the same weights, bit for bit, as an unbroken one (CPU, one process).
 """
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -21,15 +18,23 @@ from denoscope.errors import InputError, RunError
 from denoscope.images import Pictures
 from denoscope.networks import build_network
 from denoscope.training.ema import ema_decay, update_ema
+from denoscope.training.folder import (
+    append_log,
+    cut_log,
+    prepare_run,
+    snapshot_path,
+    state_path,
+    weights_path,
+)
 from denoscope.training.loss import draw_sigma, edm_loss
 from denoscope.training.order import batch_indices, step_generator
-from denoscope.training.settings import DataRecord, RunRecord, TrainSettings
-from denoscope.training.state import load_state, replacing, save_state, save_weights
+from denoscope.training.settings import DataRecord, TrainSettings
+from denoscope.training.state import load_state, save_state, save_weights
 
-__all__ = ["Progress", "prepare_run", "train"]
+__all__ = ["Progress", "train"]
 
 REPORTS = 200  # progress is yielded about this often over a run
-STATE_SECONDS = 60.0  # at most this much work is lost when a run is killed
+STATE_SECONDS = 60.0  # the first report after so long saves the state: what a kill can cost
 
 
 @dataclass(frozen=True)
@@ -40,38 +45,8 @@ class Progress:
     total: int
     loss: float
     pictures_per_second: float
+    learning_rate: float
     snapshot: Path | None = None
-
-
-def prepare_run(out: Path, settings: TrainSettings, data: DataRecord, *, resume: bool) -> None:
-    """Make the run's folder, or check that the one there is this very run.
-
-    Raises InputError where the folder holds something else, or another run, or where there is
-    nothing to resume. A longer `kimg` or other snapshots may be asked of a resumed run.
-    """
-    record = RunRecord(settings=settings, data=data, versions=_versions())
-    path = out / "run.json"
-    if path.exists() and not resume:
-        raise InputError(f"{out} already holds a run: add --resume to go on, or choose another --out")
-    if path.exists():
-        before = RunRecord.model_validate_json(path.read_text())
-        free = {"kimg", "snapshots_kimg"}
-        old, new = before.settings.model_dump(exclude=free), settings.model_dump(exclude=free)
-        changed = [key for key in new if new[key] != old[key]]
-        changed += ["data"] if before.data != data else []
-        if changed:
-            raise InputError(
-                f"{out} was started with other settings ({', '.join(changed)}): repeat them to resume, "
-                "or choose another --out"
-            )
-        record.versions = before.versions
-    elif out.exists() and (not out.is_dir() or any(p.name != "run.json.partial" for p in out.iterdir())):
-        raise InputError(f"{out} exists and is not a denoscope run: choose an empty or new folder for --out")
-    try:
-        with replacing(path) as partial:
-            partial.write_text(record.model_dump_json(indent=2))
-    except RunError as error:
-        raise InputError(str(error)) from error
 
 
 def train(
@@ -93,13 +68,26 @@ def train(
     """
     if tuple(pictures.shape) != settings.network.shape:
         raise InputError(
-            f"the network takes pictures of shape {settings.network.shape}, the data has {pictures.shape}: "
+            f"the network takes pictures of shape {settings.network.shape}, the data has "
+            f"{pictures.shape}: "
             "open the data with another size, or change the network's shape"
         )
-    accelerator = accelerator or Accelerator(mixed_precision=_mixed(settings.precision))
+    if data.n != len(pictures):
+        raise InputError(
+            f"the data's record says {data.n} training pictures, {len(pictures)} are given: "
+            "give the training set itself, as DataRecord.split returns it"
+        )
+    # Autocast is our own, by the settings: accelerate fixes its precision once a process.
+    accelerator = accelerator or Accelerator()
+    if accelerator.mixed_precision not in ("no", settings.precision):
+        raise InputError(
+            f"accelerate is set to {accelerator.mixed_precision}, the settings to "
+            f"{settings.precision}: launch it without mixed precision, the settings decide"
+        )
     if settings.batch % accelerator.num_processes:
         raise InputError(
-            f"a batch of {settings.batch} does not divide over {accelerator.num_processes} processes: "
+            f"a batch of {settings.batch} does not divide over {accelerator.num_processes} "
+            "processes: "
             "give a batch that does"
         )
     if accelerator.is_main_process:
@@ -118,12 +106,12 @@ def _steps(
     network = network.to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    state_path, log_path = out / "resume" / "state.safetensors", out / "log.jsonl"
+    log_path = out / "log.jsonl"
     done = 0
-    if state_path.exists():
-        done = int(load_state(state_path, network, average, optimizer)["step"])
+    if state_path(out).exists():
+        done = int(load_state(state_path(out), network, average, optimizer)["step"])
     if main:
-        _cut_log(log_path, done * settings.batch)
+        cut_log(log_path, done * settings.batch)
     denoise = accelerator.prepare_model(network)
     optimizer = accelerator.prepare_optimizer(optimizer)
 
@@ -135,21 +123,21 @@ def _steps(
         x0, sigma, eps = _draw(settings, pictures, step, accelerator)
         for group in optimizer.param_groups:
             group["lr"] = _rate(settings, (step + 1) * settings.batch)
-        with accelerator.autocast():
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             loss = edm_loss(denoise, x0, sigma, eps, sigma_data=settings.network.sigma_data).mean()
         accelerator.backward(loss)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         seen = (step + 1) * settings.batch
-        update_ema(average, network.state_dict(), ema_decay(settings.batch, seen, settings.ema_half_life_kimg * 1000))
+        update_ema(
+            average,
+            network.state_dict(),
+            ema_decay(settings.batch, seen, settings.ema_half_life_kimg * 1000),
+        )
         losses.append(loss.detach())
 
         last = step + 1 == settings.steps
-        snapshot = None
-        if step + 1 in snapshots:
-            snapshot = out / "snapshots" / f"{round(snapshots[step + 1] * 1000):09d}.safetensors"
-            if main:
-                save_weights(snapshot, average, pictures=seen)
+        snapshot = snapshot_path(out, snapshots[step + 1]) if step + 1 in snapshots else None
         if not (last or snapshot or (step + 1) % every == 0):
             continue
         mean_loss = float(torch.stack(losses).mean())
@@ -160,13 +148,22 @@ def _steps(
                 f"({settings.learning_rate:g}) or train in fp32"
             )
         rate = (seen - done * settings.batch) / (time.monotonic() - started)
-        progress = Progress(seen, settings.steps * settings.batch, mean_loss, rate, snapshot)
+        progress = Progress(
+            pictures=seen,
+            total=settings.steps * settings.batch,
+            loss=mean_loss,
+            pictures_per_second=rate,
+            learning_rate=_rate(settings, seen),
+            snapshot=snapshot,
+        )
         if main:
-            _log(log_path, progress)
+            append_log(log_path, pictures=seen, loss=mean_loss, pictures_per_second=round(rate, 1))
+            if snapshot:
+                save_weights(snapshot, average, pictures=seen)
             if last:
-                save_weights(out / "weights.safetensors", average, pictures=seen)
+                save_weights(weights_path(out), average, pictures=seen)
             if last or time.monotonic() - saved > STATE_SECONDS:
-                save_state(state_path, network, average, optimizer, {"step": step + 1})
+                save_state(state_path(out), network, average, optimizer, {"step": step + 1})
                 saved = time.monotonic()
         yield progress
     accelerator.wait_for_everyone()
@@ -177,57 +174,24 @@ def _draw(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The pictures, levels and noise of one step in this process; also seeds its dropout."""
     share = settings.batch // accelerator.num_processes
-    first = step * settings.batch + accelerator.process_index * share
-    generator = step_generator(settings.seed, step, accelerator.process_index)
-    x0 = pictures.floats(batch_indices(first, share, len(pictures), settings.seed))
-    sigma = draw_sigma(share, generator, p_mean=settings.p_mean, p_std=settings.p_std)
-    eps = torch.randn(x0.shape, generator=generator)
+    mine = slice(share * accelerator.process_index, share * (accelerator.process_index + 1))
+    # Drawn whole and then cut: the numbers do not depend on how many processes there are.
+    generator = step_generator(settings.seed, step)
+    indices = batch_indices(step * settings.batch, settings.batch, len(pictures), settings.seed)
+    x0 = pictures.floats(indices[mine])
+    sigma = draw_sigma(settings.batch, generator, p_mean=settings.p_mean, p_std=settings.p_std)
+    eps = torch.randn(settings.batch, *x0.shape[1:], generator=generator)
+    sigma, eps = sigma[mine], eps[mine]
     if settings.augment == "flip":
-        mirrored = torch.rand(share, generator=generator) < 0.5
+        mirrored = torch.rand(settings.batch, generator=generator)[mine] < 0.5
         x0 = torch.where(mirrored[:, None, None, None], x0.flip(-1), x0)
     if settings.network.dropout > 0:
-        torch.manual_seed(generator.initial_seed())
+        torch.manual_seed(
+            step_generator(settings.seed, step, accelerator.process_index).initial_seed()
+        )
     return x0.to(accelerator.device), sigma.to(accelerator.device), eps.to(accelerator.device)
 
 
 def _rate(settings: TrainSettings, seen: int) -> float:
     warmup = settings.warmup_kimg * 1000
     return settings.learning_rate * min(1.0, seen / warmup if warmup else 1.0)
-
-
-def _mixed(precision: str) -> str:
-    return {"fp32": "no", "bf16": "bf16"}[precision]
-
-
-def _log(path: Path, progress: Progress) -> None:
-    line = {"pictures": progress.pictures, "loss": progress.loss}
-    line["pictures_per_second"] = round(progress.pictures_per_second, 1)
-    with open(path, "a") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _cut_log(path: Path, pictures: int) -> None:
-    """Drop what a killed run logged after its last saved state: those pictures will be seen again."""
-    if not path.exists():
-        return
-    kept: list[str] = []
-    for line in path.read_text().splitlines():
-        try:
-            record: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError:
-            break  # the line that was being written when the run was killed
-        if record["pictures"] > pictures:
-            break
-        kept.append(line)
-    with replacing(path) as partial:
-        partial.write_text("".join(f"{line}\n" for line in kept))
-
-
-def _versions() -> dict[str, str]:
-    found = {"torch": torch.__version__}
-    for name in ("denoscope", "accelerate"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # run from a source tree
-            found[name] = "source"
-    return found

@@ -14,7 +14,9 @@ __all__ = ["batch_indices", "step_generator"]
 
 @lru_cache(maxsize=2)
 def _epoch(n: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 1, epoch)))).permutation(n)
+    return np.random.Generator(
+        np.random.Philox(np.random.SeedSequence((seed, 1, epoch)))
+    ).permutation(n)
 
 
 def batch_indices(first: int, batch: int, n: int, seed: int) -> torch.Tensor:
@@ -27,7 +29,7 @@ def batch_indices(first: int, batch: int, n: int, seed: int) -> torch.Tensor:
     return torch.as_tensor(np.asarray(indices, dtype=np.int64))
 
 
-def step_generator(seed: int, step: int, process: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """The generator of one step's levels, noise, flips and dropout in one process."""
+def step_generator(seed: int, step: int, process: int = 0) -> torch.Generator:
+    """The generator of one step's levels, noise and flips; its seed is that of one process's dropout."""
     state = np.random.SeedSequence((seed, 2, step, process)).generate_state(1, np.uint64)[0]
-    return torch.Generator(device=device).manual_seed(int(state) >> 1)
+    return torch.Generator().manual_seed(int(state) >> 1)

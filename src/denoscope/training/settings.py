@@ -1,8 +1,10 @@
 """What a training is, as data: settings, the pictures it sees, and the record kept beside weights."""
 
+import json
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from denoscope.errors import InputError
 from denoscope.images import Pictures
@@ -16,7 +18,7 @@ RUN_SCHEMA = 1
 class TrainSettings(BaseModel):
     """How a network is trained (Karras et al. 2022, table 1 and appendix F.2; Adam as there)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     network: NetworkSettings
     kimg: float = Field(default=200.0, gt=0)
@@ -43,6 +45,10 @@ class TrainSettings(BaseModel):
         stray = [s for s in self.snapshots_kimg if not 0 < s <= self.kimg]
         if stray:
             raise ValueError(f"snapshots at {stray} kimg lie outside the run of {self.kimg:g} kimg")
+        if len({self.step_of(s) for s in self.snapshots_kimg}) < len(self.snapshots_kimg):
+            raise ValueError(
+                f"snapshots at {self.snapshots_kimg} kimg fall into one step of {self.batch} pictures"
+            )
         return self
 
     @property
@@ -66,7 +72,7 @@ class DataRecord(BaseModel):
     name: str
     fingerprint: str
     """Of the whole set, before the split."""
-    n: int
+    n: int = Field(ge=1)
     """Training pictures."""
     split_seed: int = 0
     twin: Literal[1, 2] | None = None
@@ -100,8 +106,10 @@ class DataRecord(BaseModel):
         """
         if pictures.fingerprint != self.fingerprint:
             raise InputError(
-                f"the model was trained on {self.name} (fingerprint {self.fingerprint[:12]}), the data given is "
-                f"{pictures.source} (fingerprint {pictures.fingerprint[:12]}): give the pictures it was trained on"
+                f"the model was trained on {self.name} (fingerprint {self.fingerprint[:12]}), "
+                "the data given is "
+                f"{pictures.source} (fingerprint {pictures.fingerprint[:12]}): give the pictures "
+                "it was trained on"
             )
         if self.twin is None:
             return pictures.split(self.n, self.split_seed)
@@ -118,3 +126,26 @@ class RunRecord(BaseModel):
     settings: TrainSettings
     data: DataRecord
     versions: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "RunRecord":
+        """The record in run.json. Raises InputError where it does not read, or is of another schema."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            schema = content.get("schema_version") if isinstance(content, dict) else None
+            if isinstance(schema, int) and schema != RUN_SCHEMA:
+                raise InputError(
+                    f"{path} has schema {schema}, this version reads {RUN_SCHEMA}: "
+                    "use the denoscope that wrote it"
+                )
+            return cls.model_validate(content)
+        except InputError:
+            raise
+        except (ValueError, OSError) as error:
+            reason = str(error)
+            if isinstance(error, ValidationError):
+                first = error.errors()[0]
+                reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise InputError(
+                f"{path} cannot be read ({reason}): restore it from a copy, or train again"
+            ) from error

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from denoscope.errors import InputError, RunError
 from denoscope.tables.writing import umask
 
-__all__ = ["load_state", "replacing", "save_state", "save_weights"]
+__all__ = ["load_state", "read_progress", "replacing", "save_state", "save_weights"]
 
 
 @contextlib.contextmanager
@@ -35,9 +35,13 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
-        raise RunError(f"cannot write {path}: {error}; free some space or choose another folder") from error
+        raise RunError(
+            f"cannot write {path}: {error}; free some space or choose another folder"
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        # Not there, or its folder is a file: the first error has said it.
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], **metadata: Any) -> None:
@@ -62,31 +66,48 @@ def save_state(
     save_weights(path, tensors, **progress)
 
 
+def read_progress(path: Path) -> dict[str, Any]:
+    """The progress of a saved state, without its tensors. Raises InputError where it is corrupt."""
+    with _readable(path), safe_open(path, framework="pt") as file:
+        progress = json.loads((file.metadata() or {})["denoscope"])
+        return {**progress, "step": int(progress["step"])}
+
+
 def load_state(
     path: Path,
     network: nn.Module,
     average: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> dict[str, Any]:
-    """Put a saved state back into network, average and optimizer; return its progress."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            progress = json.loads((file.metadata() or {})["denoscope"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}): remove it to start the run anew, or restore it from a copy"
-        ) from error
+    """Put a saved state back into network, average and optimizer; return its progress.
+
+    Raises InputError where the file is corrupt or of another network.
+    """
+    progress = read_progress(path)
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-    for name, tensor in tensors.items():
-        part, _, rest = name.partition(".")
-        parts[part][rest] = tensor
-    network.load_state_dict(parts["network"])
-    for name, tensor in parts["average"].items():
-        average[name].copy_(tensor)
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in parts["optimizer"].items():
-        index, _, key = name.partition(".")
-        moments.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    with _readable(path):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                part, _, rest = name.partition(".")
+                parts[part][rest] = file.get_tensor(name)
+        network.load_state_dict(parts["network"])
+        for name, tensor in average.items():
+            tensor.copy_(parts["average"][name])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition(".")
+            moments.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     return progress
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"{path} cannot be read ({reason}): remove it to start the run anew, or restore it "
+            "from a copy"
+        ) from error

@@ -1,0 +1,91 @@
+"""Every denoiser of the package through the conformance suite: one line each."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from conformance import check_conformance
+from denoscope.checkpoints import NetworkDenoiser
+from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
+from denoscope.denoiser import Denoiser, FunctionDenoiser, Spec
+from denoscope.images import MixturePictures, Pictures
+from denoscope.networks import NetworkSettings, build_network
+
+SHAPE = (1, 8, 8)
+NETWORK_SPEC = Spec("network", SHAPE, sigma_min=0.002, sigma_max=80.0)
+
+
+def _latents(pictures: Pictures) -> torch.Tensor:
+    return pictures.floats() + 0.1
+
+
+def _network(arch: str, dtype: torch.dtype) -> Denoiser:
+    """A small network with random weights everywhere (fresh ones are zero at the end)."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build_network(NetworkSettings(arch=arch, shape=SHAPE, width=8))
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return NetworkDenoiser(network.to(dtype), NETWORK_SPEC)
+
+
+# name -> factory(64 digits). To add a denoiser, add a line.
+DENOISERS: dict[str, Callable[[Pictures], Denoiser]] = {
+    "gaussian": GaussianDenoiser.fit,
+    "gaussian, N < d": lambda pictures: GaussianDenoiser.fit(pictures.take(range(9))),
+    "gaussian of latents": lambda pictures: GaussianDenoiser.fit(_latents(pictures)),
+    "multi-delta": MultiDeltaDenoiser,
+    "multi-delta in chunks": lambda pictures: MultiDeltaDenoiser(pictures, chunk=7),
+    "multi-delta of latents": lambda pictures: MultiDeltaDenoiser(_latents(pictures)),
+    "exact, of a mixture": lambda pictures: MixturePictures.random(
+        SHAPE, components=3, rank=2
+    ).denoiser(),
+    "a function": lambda pictures: FunctionDenoiser(
+        lambda x, sigma: x / (1 + sigma**2), Spec("shrink", SHAPE)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_denoiser_keeps_the_contract(name, few_digits):
+    check_conformance(DENOISERS[name](few_digits[0]))
+
+
+@pytest.mark.parametrize("arch", ["ddpmpp", "ncsnpp", "adm"])
+def test_network_keeps_the_contract(arch):
+    # At sigma = 20 a network's result is sums of some thousand float32 products of size 1.
+    check_conformance(
+        _network(arch, torch.float32), double=_network(arch, torch.float64), tolerance=1e-4
+    )
+
+
+CALLS = itertools.count()
+BROKEN = {
+    "drew random numbers": lambda x, sigma: x + 1e-3 * torch.rand(()),
+    "two equal calls differ": lambda x, sigma: x + 1e-3 * next(CALLS),
+    "wrote into x": lambda x, sigma: x.mul_(0.5),
+    "not the same as one at a time": lambda x, sigma: x - x.mean(0, keepdim=True),
+    "dtype": lambda x, sigma: x.double(),
+    "shape": lambda x, sigma: x[:, :, :-1],
+    "not finite": lambda x, sigma: x * float("nan"),
+    "not close": lambda x, sigma: x.detach() + 0.5 * (x - x.detach()),
+}
+
+
+@pytest.mark.parametrize("promise", BROKEN)
+def test_the_suite_finds_a_broken_promise(promise):
+    with pytest.raises(AssertionError, match=promise):
+        check_conformance(FunctionDenoiser(BROKEN[promise], Spec("broken", SHAPE)))
+
+
+def test_the_suite_finds_a_denoiser_that_takes_any_sigma():
+    class Careless:
+        spec = Spec("careless", SHAPE)
+
+        def __call__(self, x, sigma):
+            return x / (1 + sigma.reshape(-1, 1, 1, 1) ** 2).to(x.dtype)
+
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        check_conformance(Careless())
