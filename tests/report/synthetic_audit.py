@@ -1,8 +1,8 @@
 """A whole audit without torch: real digits, closed forms in numpy, a network pretended from them.
 
 Slow and obvious on purpose. The network of `synthetic_audit("memorizing")` is nearly the
-multi-delta of its training pictures, that of "generalizing" nearly the Gaussian. Evidence can be withheld, and
-names can be set, to try what a page makes of it.
+multi-delta of its training pictures, that of "generalizing" nearly the Gaussian. Evidence can be
+withheld, and names can be set, to try what a page makes of it.
 """
 
 import functools
@@ -181,6 +181,7 @@ def _sampled(out: dict, d: Denoisers, latents: np.ndarray, held_out: np.ndarray 
     return ways, ends, nearest
 
 
+@functools.cache
 def synthetic_audit(
     kind: str = "memorizing",
     *,

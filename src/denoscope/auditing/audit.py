@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
 
-from denoscope.auditing.copies import Samples, draw_samples, record_copies
+from denoscope.auditing.copies import sample_evidence
 from denoscope.auditing.evidence import data_warnings, headline_figures
 from denoscope.auditing.flags import level_note
 from denoscope.auditing.inputs import input_batches
 from denoscope.auditing.measuring import Bench, Level, audit_levels, measure
 from denoscope.auditing.recorder import Key, Recorder
+from denoscope.auditing.showing import shown_pictures
 from denoscope.auditing.signals import read_signals
 from denoscope.auditing.verdict import decide
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
@@ -154,29 +154,14 @@ def audit(
             shown = answers if kind == "held_out" or not shown else shown
     _record_gaps(recorder, asked)
 
-    drawn: dict[str, Samples] = {}
-    rows: list[dict[str, Any]] = []
     labels = groups.labels if groups is not None else torch.arange(len(train))
-    nearest_positions = torch.zeros(0, dtype=torch.int64)
-    if samples:
-        with torch.no_grad():
-            drawn = draw_samples(bench, samples, asked, seed=seed, batch=batch)
-        for name, one in drawn.items():
-            found_rows, found = record_copies(
-                recorder, one.finals, range(samples), train, labels, denoiser=name
-            )
-            rows += found_rows
-            if name == "network":
-                nearest_positions = found.neighbours.positions[:, 0]
-        if held_out is not None:
-            control = held_out.take(slice(0, min(samples, len(held_out))))
-            rows += record_copies(
-                recorder, control.floats(), control.ids.tolist(), train, labels, denoiser=""
-            )[0]
+    evidence = sample_evidence(
+        bench, recorder, train, held_out, labels, asked, count=samples, batch=batch
+    )
 
     signals = read_signals(recorder, asked)
     notes = [level_note(recorder, level) for level in asked]
-    missing = _missing(held_out, samples, train)
+    missing = _missing(held_out, samples)
     summary = Summary(
         verdict=decide(signals, notes, missing=bool(missing)),
         headline=headline_figures(recorder, asked, signals, seed),
@@ -209,8 +194,8 @@ def audit(
         AuditTables(
             measurements=recorder.measurements(),
             values=recorder.per_picture(),
-            samples=pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(),
-            pictures=_pictures(train, held_out, shown, drawn, nearest_positions),
+            samples=pl.DataFrame(evidence.rows, infer_schema_length=None),
+            pictures=shown_pictures(train, held_out, shown, evidence),
             summary=summary,
         )
     )
@@ -257,13 +242,13 @@ def _record_gaps(recorder: Recorder, levels: list[Level]) -> None:
                 recorder.pool(key._replace(metric="rmse_gap"), difference_of_means(held_out, train))
 
 
-def _missing(held_out: Pictures | None, samples: int, train: Pictures) -> list[str]:
+def _missing(held_out: Pictures | None, samples: int) -> list[str]:
     missing = []
     if held_out is None:
         missing.append(
-            "No held-out pictures: the train/held-out gap and the controls of GL and copies are "
-            "missing, and the "
-            "network was compared with the closed forms on pure noise instead. Give --held-out."
+            "No held-out pictures: the gap between training and held-out inputs and the position "
+            "between the closed forms are missing, linearity was read on pure noise, and samples were "
+            "compared with training pictures against the rest of the training set. Give --held-out."
         )
     if not samples:
         missing.append("No samples were drawn: copies and GL are missing.")
@@ -276,33 +261,6 @@ def _level_warnings(levels: list[Level]) -> list[str]:
         return []
     pairs = ", ".join(f"{level.sigma:.3g} -> {level.used:.3g}" for level in moved)
     return [f"The model does not know some levels asked; the nearest it knows were used: {pairs}."]
-
-
-def _pictures(
-    train: Pictures,
-    held_out: Pictures | None,
-    shown: dict[str, list[Tensor]],
-    drawn: dict[str, Samples],
-    nearest_positions: Tensor,
-) -> dict[str, np.ndarray]:
-    """What the report shows, as uint8; latents have nothing to show."""
-    if train.shape[0] not in (1, 3) or train.pixels.dtype != torch.uint8:
-        return {}
-    out: dict[str, np.ndarray] = {}
-    for name, one in drawn.items():
-        out[f"sample/{name}"] = _bytes(one.finals)
-        out[f"trajectory/{name}"] = _bytes(one.way)
-    if len(nearest_positions):
-        out["sample/nearest"] = train.stored(nearest_positions).numpy()
-    if held_out is not None and shown:
-        out["denoise/clean"] = held_out.stored(slice(0, len(shown["noisy"][0]))).numpy()
-        for name, by_level in shown.items():
-            out[f"denoise/{name}"] = _bytes(torch.stack(by_level, dim=1))
-    return out
-
-
-def _bytes(x: Tensor) -> np.ndarray:
-    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def _versions() -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 GL (Li et al. 2024, eq. 14) and the copy rule d1 / d2 < 1/3 depend on the data and on N: real pictures
 that the model never saw, measured against the same training set, say what "no copying" looks like.
+Without held-out pictures some training pictures are measured against the rest of the training set.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from denoscope.metrics import Memorization, gl_pixel, memorization
 from denoscope.noise import noise
 from denoscope.sampling import Step, trajectory
 
-__all__ = ["Samples", "draw_samples", "record_copies"]
+__all__ = ["SampleEvidence", "Samples", "sample_evidence"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,53 @@ class Samples:
     finals: Tensor
     way: Tensor
     """x0_hat by level, (m, levels, C, H, W)."""
+
+
+@dataclass(frozen=True)
+class SampleEvidence:
+    """What sampling left: pictures by denoiser, rows of samples.parquet, and for each network sample
+    the position of the nearest training picture."""
+
+    drawn: dict[str, Samples]
+    rows: list[dict[str, Any]]
+    nearest: Tensor
+
+
+def sample_evidence(
+    bench: Bench,
+    recorder: Recorder,
+    train: Pictures,
+    held_out: Pictures | None,
+    groups: Tensor,
+    levels: list[Level],
+    *,
+    count: int,
+    batch: int,
+) -> SampleEvidence:
+    """Draw `count` samples of each denoiser from the same noise; measure them and the control.
+
+    groups: int64 (N,), the near-duplicate group of each training picture.
+    """
+    rows: list[dict[str, Any]] = []
+    nearest = torch.zeros(0, dtype=torch.int64)
+    if count == 0:
+        return SampleEvidence({}, rows, nearest)
+    drawn = _draw(bench, count, levels, seed=recorder.seed, batch=batch)
+    for name, one in drawn.items():
+        found = _record(recorder, one.finals, range(count), train, groups, name, "noise")
+        rows += _rows(recorder.seed, found, one.finals, range(count), train, name)
+        if name == "network":
+            nearest = found.neighbours.positions[:, 0]
+    if held_out is not None:
+        control = held_out.take(slice(0, min(count, len(held_out))))
+        queries, ids = control.floats(), control.ids.tolist()
+        found = _record(recorder, queries, ids, train, groups, "", "held_out")
+        rows += _rows(recorder.seed, found, queries, ids, train, "")
+    else:
+        kept = min(count, len(train) // 2)
+        control, rest = train.take(slice(0, kept)), train.take(slice(kept, len(train)))
+        _record(recorder, control.floats(), control.ids.tolist(), rest, groups[kept:], "", "train")
+    return SampleEvidence(drawn, rows, nearest)
 
 
 class _Timed:
@@ -40,7 +88,7 @@ class _Timed:
         return self.bench.network_at(x, float(sigma))
 
 
-def draw_samples(
+def _draw(
     bench: Bench, count: int, levels: list[Level], *, seed: int, batch: int, shown: int = 4
 ) -> dict[str, Samples]:
     """The same noise through network, Gaussian and multi-delta, by Euler over the levels (eq. 4)."""
@@ -58,7 +106,8 @@ def draw_samples(
             eps = noise(numbers, bench.network.spec.shape, seed=seed, stream="sample").to(
                 bench.device
             )
-            steps: list[Step] = list(trajectory(denoiser, eps, grid))
+            with torch.no_grad():
+                steps: list[Step] = list(trajectory(denoiser, eps, grid))
             finals.append(steps[-1].x0_hat.float().cpu())
             if start == 0:
                 way = [step.x0_hat[:shown].float().cpu() for step in steps]
@@ -66,47 +115,52 @@ def draw_samples(
     return drawn
 
 
-def record_copies(
+def _record(
     recorder: Recorder,
     queries: Tensor,
-    numbers: Iterable[int],
+    numbers: Sequence[int],
     train: Pictures,
     groups: Tensor,
-    *,
     denoiser: str,
-) -> tuple[list[dict[str, Any]], Memorization]:
-    """GL and the copy rule for samples of `denoiser`, or for held-out pictures where it is "".
-
-    Returns rows of samples.parquet.
-    """
-    numbers = list(numbers)
-    source, inputs = ("sample", "noise") if denoiser else ("held_out", "held_out")
+    inputs: str,
+) -> Memorization:
+    """GL and the copy rule for samples of `denoiser`, or for real pictures where it is ""."""
     found = memorization(queries, train, groups)
+    gl = gl_pixel(queries, found.neighbours.distances[:, 0])
+    copied = torch.where(found.ratio.isnan(), torch.nan, found.copied.double())
+    recorder.add(Key("gl_pixel", denoiser, "", inputs), numbers, gl)
+    recorder.add(Key("memorization_ratio", denoiser, "", inputs), numbers, copied)
+    return found
+
+
+def _rows(
+    seed: int,
+    found: Memorization,
+    queries: Tensor,
+    numbers: Sequence[int],
+    train: Pictures,
+    denoiser: str,
+) -> list[dict[str, Any]]:
+    """Rows of samples.parquet."""
     nearest_id, nearest_distance = found.neighbours.ids[:, 0], found.neighbours.distances[:, 0]
     gl = gl_pixel(queries, nearest_distance)
-    recorder.add(Key("gl_pixel", denoiser, "", inputs), numbers, gl)
     judged = ~found.ratio.isnan()
-    copied = torch.where(judged, found.copied.double(), torch.nan)
-    recorder.add(Key("memorization_ratio", denoiser, "", inputs), numbers, copied)
-    rows = []
-    for row, number in enumerate(numbers):
-        outside = float(found.outside_distance[row])
-        rows.append(
-            {
-                "cell": "",
-                "seed": recorder.seed,
-                "denoiser": denoiser,
-                "source": source,
-                "number": number,
-                "nearest_id": int(nearest_id[row]),
-                "nearest_distance": float(nearest_distance[row]),
-                "outside_id": int(found.outside_id[row]) if judged[row] else None,
-                "outside_distance": outside if judged[row] else None,
-                "ratio": float(found.ratio[row]) if judged[row] else None,
-                "group_size": int(found.group_size[row]),
-                "gl": float(gl[row]),
-                "copied": bool(found.copied[row]),
-                "nearest_name": train.names(int(nearest_id[row])),
-            }
-        )
-    return rows, found
+    return [
+        {
+            "cell": "",
+            "seed": seed,
+            "denoiser": denoiser,
+            "source": "sample" if denoiser else "held_out",
+            "number": number,
+            "nearest_id": int(nearest_id[row]),
+            "nearest_distance": float(nearest_distance[row]),
+            "outside_id": int(found.outside_id[row]) if judged[row] else None,
+            "outside_distance": float(found.outside_distance[row]) if judged[row] else None,
+            "ratio": float(found.ratio[row]) if judged[row] else None,
+            "group_size": int(found.group_size[row]),
+            "gl": float(gl[row]),
+            "copied": bool(found.copied[row]),
+            "nearest_name": train.names(int(nearest_id[row])),
+        }
+        for row, number in enumerate(numbers)
+    ]

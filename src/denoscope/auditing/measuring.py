@@ -109,6 +109,7 @@ def measure(
     Returns x and each denoiser's answers of the first batch by level, which the report shows.
     """
     near: dict[Level, list[Closeness]] = {level: [] for level in levels}
+    ideal: dict[Level, list[Closeness]] = {level: [] for level in levels}
     shown: dict[str, list[Tensor]] = {}
     kind = ""
     for batch in batches:
@@ -131,18 +132,21 @@ def measure(
                 _errors(record, bench, x, x0, answers)
             _comparisons(record, answers)
             baseline = isotropic(x, as_sigma(level.used, x), bench.mean, bench.variance)
-            near[level].append(
-                closeness(answers["network"], answers["gaussian"], answers["multi_delta"], baseline)
-            )
+            forms = answers["gaussian"], answers["multi_delta"], baseline
+            near[level].append(closeness(answers["network"], *forms))
+            if kind != "noise":
+                ideal[level].append(closeness(x0, *forms))
             if mixed and kind != "train":
                 _linearity(record, bench, x, level, answers, mixed[place])
             if len(shown.setdefault("noisy", [])) < len(levels):
                 shown["noisy"].append(x[:6].cpu())
                 for name, answer in answers.items():
                     shown.setdefault(name, []).append(answer[:6].cpu())
-    for level, parts in near.items():
-        if parts:
-            _closeness(recorder, kind, level, Closeness.join(parts))
+    for level in levels:
+        if near[level]:
+            _closeness(recorder, kind, level, Closeness.join(near[level]))
+        if ideal[level]:
+            _ideal_position(recorder, kind, level, Closeness.join(ideal[level]))
     return shown
 
 
@@ -222,3 +226,17 @@ def _closeness(recorder: Recorder, kind: str, level: Level, near: Closeness) -> 
         ("toward_multi_delta", "", near.position()),
     ):
         recorder.pool(Key(metric, "network", reference, kind, level.sigma, level.used), estimate)
+
+
+def _ideal_position(recorder: Recorder, kind: str, level: Level, clean: Closeness) -> None:
+    """Where the optimal denoiser of the population stands, measured without knowing it.
+
+    The position is linear in the denoiser, and G and M are functions of x, so
+
+        E <x0 - G, M - G> = E <E[x0|x] - G, M - G>:
+
+    the clean pictures have, on average, the position of the posterior mean. On held-out inputs this
+    is where a perfect generalizer would stand.
+    """
+    key = Key("toward_multi_delta", "clean", "", kind, level.sigma, level.used)
+    recorder.pool(key, clean.position())

@@ -1,21 +1,24 @@
 """The signals a verdict rests on, each on a scale where 0 is generalizing and 1 is memorizing.
 
-    copies      share of samples that copy a training picture (d1/d2 < 1/3), less that of held-out pictures
-    novelty     1 - GL(samples) / GL(held-out pictures): how much nearer to the training set than new pictures
-    gap         (held-out error - train error of the network, less the Gaussian's) over (the multi-delta's,
-                less the Gaussian's), in squared error
-    position    where the network lies between the Gaussian (0) and the multi-delta (1), on held-out inputs
+    copies      share of samples that copy a training picture (d1/d2 < 1/3), less that of real pictures
+    novelty     1 - GL(samples) / GL(real pictures): how much nearer to the training set than new ones
+    gap         1 - MSE(train) / MSE(held out) of the network's denoising
+    position    (t - t*) / (1 - t*): t is where the network lies between the Gaussian (0) and the
+                multi-delta (1) on held-out inputs, t* where the optimal denoiser of the population
+                does (`measuring`: the clean pictures give it without knowing that denoiser)
     linearity   how far the linearity score falls from the Gaussian's towards the multi-delta's
 
-Gap, position and linearity are read only in the band of levels where they can tell the two apart:
-where the multi-delta has collapsed onto single pictures (median effective number below `COLLAPSED`)
-and sigma >= `LOWEST`, below which every denoiser is the identity (paper.md 1.8, point 4: closeness to the
-multi-delta at high noise is no sign of memorization, for it is right there). Each pools its band, so
-that one noisy level decides nothing. Without held-out pictures the position and the linearity are read
-on pure noise, copies stand without a control, gap and novelty are missing.
+Gap, position and linearity are read in the band of levels where they can tell the two apart: the
+multi-delta has collapsed onto few pictures (median effective number below `COLLAPSED`; at higher noise
+it is close to right, and closeness to it is no sign of memorization) and sigma is at least `LOWEST`
+(below it every denoiser is close to the identity). Each pools its band, so that no single level decides.
 
-The multi-delta of the training set scores 1 on each, the Gaussian denoiser 0 on all but novelty,
-which for smooth Gaussian samples is what it is.
+Real pictures are held-out ones. Without them copies and novelty are compared with training pictures
+measured against the rest of the training set, linearity is read on pure noise, gap and position are
+missing.
+
+The multi-delta of the training set scores 1 on each (its linearity and position by definition), the
+Gaussian denoiser 0 or less on copies, position and linearity.
 """
 
 import math
@@ -26,12 +29,12 @@ import torch
 
 from denoscope.auditing.measuring import HALF, Level
 from denoscope.auditing.recorder import Key, Recorder
-from denoscope.metrics import Estimate, difference_of_fractions, fraction_interval, ratio_of_means
+from denoscope.metrics import difference_of_fractions, ratio_of_means
 
 __all__ = ["COLLAPSED", "LOWEST", "Signal", "collapsed_band", "read_signals"]
 
-COLLAPSED = 2.0  # the median input has fewer effective pictures than this
-LOWEST = 0.1  # the paper's lower end of intermediate noise
+COLLAPSED = 3.0  # the median input has fewer effective pictures than this
+LOWEST = 0.3
 Z = NormalDist().inv_cdf(0.975)
 
 
@@ -62,43 +65,47 @@ def collapsed_band(recorder: Recorder, levels: list[Level], kind: str) -> list[L
 
 def read_signals(recorder: Recorder, levels: list[Level]) -> list[Signal]:
     """Every signal that the measurements allow, in the order of the module's table."""
-    kind = "held_out" if collapsed_band(recorder, levels, "held_out") else "noise"
-    band = collapsed_band(recorder, levels, kind)
+    band = collapsed_band(recorder, levels, "held_out")
     found = [_copies(recorder), _novelty(recorder)]
     if band:
-        found += [
-            _gap(recorder, band),
-            _position(recorder, band, kind),
-            _linearity(recorder, band, kind),
-        ]
+        found += [_gap(recorder, band), _position(recorder, band)]
+    kind = "held_out" if band else "noise"
+    if band := band or collapsed_band(recorder, levels, "noise"):
+        found.append(_linearity(recorder, band, kind))
     return [signal for signal in found if signal is not None and math.isfinite(signal.value)]
+
+
+def _control(recorder: Recorder, metric: str) -> tuple[torch.Tensor, str]:
+    """A sample metric of real pictures: held-out ones, or training pictures against the rest."""
+    held_out = recorder.values(Key(metric, "", "", "held_out"))
+    if len(held_out):
+        return held_out, "held-out pictures"
+    return recorder.values(Key(metric, "", "", "train")), "training pictures against the others"
 
 
 def _copies(recorder: Recorder) -> Signal | None:
     copied = recorder.values(Key("memorization_ratio", "network", "", "noise"))
-    control = recorder.values(Key("memorization_ratio", "", "", "held_out"))
-    if not len(copied):
+    control, real = _control(recorder, "memorization_ratio")
+    if not len(copied) or not len(control):
         return None
     count, n = int(copied.sum()), len(copied)
-    if len(control):
-        value, low, high = difference_of_fractions(count, n, int(control.sum()), len(control))
-        beside = f", against {control.mean():.1%} of held-out pictures"
-    else:
-        value, (low, high) = count / n, fraction_interval(count, n)
-        beside = " (no held-out pictures to compare with)"
-    text = f"{count} of {n} samples copy a training picture (d1/d2 < 1/3){beside}."
+    value, low, high = difference_of_fractions(count, n, int(control.sum()), len(control))
+    text = (
+        f"{count} of {n} samples copy a training picture (d1/d2 < 1/3); of {real} "
+        f"{int(control.sum())} of {len(control)} pass that test."
+    )
     return Signal("copies", value, (high - low) / (2 * Z), text)
 
 
 def _novelty(recorder: Recorder) -> Signal | None:
     samples = recorder.values(Key("gl_pixel", "network", "", "noise"))
-    control = recorder.values(Key("gl_pixel", "", "", "held_out"))
+    control, real = _control(recorder, "gl_pixel")
     if not len(samples) or not len(control):
         return None
     ratio = ratio_of_means(samples, control)
     text = (
-        f"Samples lie at GL {samples.mean():.3f} from their nearest training picture, "
-        f"new real pictures at {control.mean():.3f}: a ratio of {ratio.value:.2f}."
+        f"Samples lie at GL {samples.mean():.3f} from their nearest training picture, {real} at "
+        f"{control.mean():.3f}: a ratio of {ratio.value:.2f}."
     )
     return Signal("novelty", 1 - ratio.value, ratio.se, text)
 
@@ -114,52 +121,43 @@ def _band_mean(recorder: Recorder, band: list[Level], key: Key) -> torch.Tensor 
 
 
 def _gap(recorder: Recorder, band: list[Level]) -> Signal | None:
-    errors: dict[tuple[str, str], torch.Tensor] = {}
-    for name in ("network", "gaussian", "multi_delta"):
-        for kind in ("train", "held_out"):
-            squared = []
-            for level in band:
-                values = recorder.values(Key("rmse", name, "", kind, level.sigma, level.used))
-                squared.append(values.square())
-            if not len(squared[0]):
-                return None
-            errors[name, kind] = torch.stack(squared).mean(0)
-    means = {key: float(value.mean()) for key, value in errors.items()}
-    gaps = {name: means[name, "held_out"] - means[name, "train"] for name, _ in errors}
-    span = gaps["multi_delta"] - gaps["gaussian"]
-    if span <= 0:
-        return None
-    variance = 0.0
+    squared = {}
     for kind in ("train", "held_out"):
-        paired = errors["network", kind] - errors["gaussian", kind]  # of the same pictures
-        variance += float(paired.var()) / len(paired) if len(paired) > 1 else math.inf
-    value = (gaps["network"] - gaps["gaussian"]) / span
+        columns = [
+            recorder.values(Key("rmse", "network", "", kind, level.sigma, level.used))
+            for level in band
+        ]
+        if not len(columns[0]):
+            return None
+        squared[kind] = torch.stack(columns).square().mean(0)
+    ratio = ratio_of_means(squared["train"], squared["held_out"])
+    train, held_out = (float(squared[kind].mean()) ** 0.5 for kind in ("train", "held_out"))
     text = (
-        f"RMS error on held-out inputs {means['network', 'held_out'] ** 0.5:.3f}, on training "
-        "inputs "
-        f"{means['network', 'train'] ** 0.5:.3f}, over {_span(band)}: {value:.0%} of the way "
-        "from the Gaussian's "
-        "gap to the multi-delta's."
+        f"At {_span(band)} the network's RMS error is {held_out:.3f} on held-out inputs and "
+        f"{train:.3f} on training inputs."
     )
-    return Signal("gap", value, math.sqrt(variance) / span, text)
+    return Signal("gap", 1 - ratio.value, ratio.se, text)
 
 
-def _position(recorder: Recorder, band: list[Level], kind: str) -> Signal | None:
-    parts: list[Estimate] = []
+def _position(recorder: Recorder, band: list[Level]) -> Signal | None:
+    excesses = []
     for level in band:
-        key = Key("toward_multi_delta", "network", "", kind, level.sigma, level.used)
-        estimate = recorder.estimate(key)
-        if estimate is not None:
-            parts.append(estimate)
-    if not parts:
+        key = Key("toward_multi_delta", "network", "", "held_out", level.sigma, level.used)
+        network, ideal = recorder.estimate(key), recorder.estimate(key._replace(denoiser="clean"))
+        if network is not None and ideal is not None and ideal.value < 1:
+            excess = (network.value - ideal.value) / (1 - ideal.value)
+            se = math.hypot(network.se, (1 - excess) * ideal.se) / (1 - ideal.value)
+            excesses.append((excess, se, network.value, ideal.value))
+    if not excesses:
         return None
-    value = sum(part.value for part in parts) / len(parts)
-    se = sum(part.se for part in parts) / len(parts)  # levels share their noise: no averaging down
-    shown = "held-out pictures" if kind == "held_out" else "pure noise"
+    # Levels share their noise, so averaging over them does not average the error down.
+    value, se, position, best = (
+        sum(column) / len(excesses) for column in zip(*excesses, strict=True)
+    )
     text = (
-        f"Shown {shown} at {_span(band)}, the network stands at {value:.2f} between the Gaussian "
-        "denoiser (0) "
-        "and the multi-delta (1)."
+        f"Shown held-out pictures at {_span(band)}, the network stands at {position:.2f} between the "
+        f"Gaussian denoiser (0) and the multi-delta (1), where the best possible denoiser stands at "
+        f"{best:.2f}."
     )
     return Signal("position", value, se, text)
 

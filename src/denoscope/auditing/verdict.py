@@ -28,9 +28,9 @@ __all__ = ["THRESHOLDS", "decide"]
 THRESHOLDS: dict[str, tuple[float, float]] = {
     "copies": (0.05, 0.40),
     "novelty": (0.25, 0.60),
-    "gap": (0.25, 0.60),
-    "position": (0.45, 0.75),
-    "linearity": (0.45, 0.75),
+    "gap": (0.35, 0.70),
+    "position": (0.15, 0.40),
+    "linearity": (0.40, 0.55),
 }
 UNDERTRAINED = 0.5
 INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1

@@ -13,6 +13,8 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, cast
 
 import numpy as np
 from PIL import Image
@@ -89,31 +91,17 @@ def open_encoded(
     )
 
 
-class _opened:
+@contextmanager
+def _opened(
+    read: Callable[[int], io.BufferedIOBase], i: int, names: Sequence[str]
+) -> Iterator[Image.Image]:
     """An image open for reading; whatever is wrong with it becomes one InputError naming it."""
-
-    def __init__(
-        self, read: Callable[[int], io.BufferedIOBase], i: int, names: Sequence[str]
-    ) -> None:
-        self.read, self.i, self.names = read, i, names
-
-    def __enter__(self) -> Image.Image:
-        self.file: io.BufferedIOBase | None = None
-        try:
-            self.file = self.read(self.i)
-            return Image.open(self.file, formats=FORMATS)
-        except _BROKEN as error:
-            self.__exit__(type(error), error, None)
-            raise  # unreachable: __exit__ raised
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if self.file is not None:
-            self.file.close()
-        if isinstance(error, _BROKEN) and not isinstance(error, InputError):
-            what = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
-            raise InputError(
-                f"{self.names[self.i]}: cannot be decoded ({what}); replace or remove it"
-            ) from error
+    try:
+        with read(i) as file:
+            yield Image.open(cast(IO[bytes], file), formats=FORMATS)
+    except _BROKEN as error:
+        what = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise InputError(f"{names[i]}: cannot be decoded ({what}); replace or remove it") from error
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

@@ -6,15 +6,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from denoscope.networks.layers import (
-    BlockStyle,
     Dense,
     GroupNorm,
     Images,
     PositionalEmbedding,
     ResamplingConv,
-    ResidualBlock,
     UniformInit,
 )
+from denoscope.networks.residual_block import BlockStyle, ResidualBlock
 
 
 class DhariwalUNet(nn.Module):

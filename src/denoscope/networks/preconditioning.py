@@ -42,10 +42,11 @@ class Preconditioning(nn.Module, ABC):
     ) -> Images:
         """The denoised x.
 
-        x: (B, C, H, W), clean picture in [-1, 1] plus noise of standard deviation sigma; sigma: (B,)
-        or (1,), positive, in units of x; class_labels: (B, label_dim) or (1, label_dim), None for
-        an unlabelled picture; augment_labels: (B, augment_dim), None for no augmentation. F runs
-        in the dtype of its own parameters (or autocast's), all else in x's, which the result has.
+        x: (B, C, H, W), a clean picture in [-1, 1] plus noise of standard deviation sigma; sigma:
+        (B,) or (1,), positive, in units of x; class_labels: (B, label_dim) or (1, label_dim), None
+        for an unlabelled picture; augment_labels: (B, augment_dim), None for no augmentation.
+        F runs in the dtype of its own parameters (or autocast's), all else in x's, which the
+        result has.
         """
         c_skip, c_out, c_in, c_noise = self.scalings(sigma.to(x.dtype))
         c_skip, c_out, c_in = (c[:, None, None, None] for c in (c_skip, c_out, c_in))

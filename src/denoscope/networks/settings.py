@@ -33,29 +33,26 @@ def published_defaults(arch: str, side: int) -> Defaults:
     return Defaults(128, (1, 2, 2, 2), 4, (16,), 0.05)
 
 
-def fitting_defaults(known: dict[str, Any]) -> Defaults:
-    """The published defaults, cut to the levels and attention which a picture's side allows."""
-    side = known["shape"][1]
-    defaults = published_defaults(known["arch"], side)
-    levels = 1
-    while (
-        levels < len(defaults.multipliers)
-        and side % 2**levels == 0
-        and side >> levels >= SMALLEST_DEFAULT_SIDE
-    ):
-        levels += 1
-    multipliers = known.get("multipliers", defaults.multipliers[:levels])
-    sides = level_sides(side, len(multipliers))
-    attention = tuple(side for side in defaults.attention if side in sides)
-    return defaults._replace(multipliers=multipliers, attention=attention)
+def fitting_defaults(arch: str, side: int, levels: int | None = None) -> Defaults:
+    """The published defaults, cut to the levels and the attention which a side allows."""
+    published = published_defaults(arch, side)
+    if levels is None:
+        levels = 1
+        while (
+            levels < len(published.multipliers)
+            and side % 2**levels == 0
+            and side >> levels >= SMALLEST_DEFAULT_SIDE
+        ):
+            levels += 1
+    sides = level_sides(side, levels)
+    return published._replace(
+        multipliers=published.multipliers[:levels],
+        attention=tuple(size for size in published.attention if size in sides),
+    )
 
 
 def level_sides(side: int, levels: int) -> tuple[int, ...]:
     return tuple(side >> level for level in range(levels))
-
-
-def default_of(name: str) -> Any:
-    return Field(default_factory=lambda known: getattr(fitting_defaults(known), name))
 
 
 class NetworkSettings(BaseModel):
@@ -67,7 +64,7 @@ class NetworkSettings(BaseModel):
     DDPM++ and NCSN++ at 32, 28 and 16 pixels and (2, 2) at 8, and (1, 2, 3, 4) for ADM at 64 and
     32 pixels, (1, 2, 3) at 28 and 16. Default attention is kept where a level has that side.
 
-    Raises pydantic's ValidationError (a ValueError), one line a problem.
+    Raises pydantic's ValidationError (a ValueError), whose `errors()` have one line a problem.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,17 +73,16 @@ class NetworkSettings(BaseModel):
     """DDPM++ or NCSN++ (Song et al. 2021), or ADM (Dhariwal & Nichol 2021)."""
     shape: tuple[int, int, int]
     """(channels, height, width) of a picture; square."""
-    width: int = default_of("width")
+    # The defaults stated below are those of DDPM++ at 32 pixels; fill_defaults puts in the others.
+    width: int = Field(default=128, ge=4, multiple_of=4)
     """Base channels, a multiple of 4; level k has width * multipliers[k]."""
-    multipliers: tuple[int, ...] = default_of("multipliers")
+    multipliers: tuple[int, ...] = (2, 2, 2)
     """Channels of each level in units of the width, from full size to the smallest."""
-    blocks: int = default_of("blocks")
+    blocks: int = Field(default=4, ge=1)
     """Residual blocks a level on the way down; one more on the way up."""
-    attention: tuple[int, ...] = default_of("attention")
+    attention: tuple[int, ...] = (16,)
     """Sides at which blocks have self-attention; the first block of the bottom always has it."""
-    dropout: float = Field(
-        default_factory=lambda known: fitting_defaults(known).dropout, ge=0, lt=1
-    )
+    dropout: float = Field(default=0.13, ge=0, lt=1)
     """Probability of dropping an activation inside a block, in training."""
     label_dim: int = Field(default=0, ge=0)
     """Number of classes; 0: unconditional."""
@@ -95,25 +91,29 @@ class NetworkSettings(BaseModel):
     sigma_data: float = Field(default=0.5, gt=0)
     """Standard deviation of the pictures' values, in their units."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def fill_defaults(cls, given: Any) -> Any:
+        match given:
+            case {"arch": str(arch), "shape": [_, int(side), _]}:
+                multipliers = given.get("multipliers")
+                levels = len(multipliers) if isinstance(multipliers, list | tuple) else None
+                return {**fitting_defaults(arch, side, levels)._asdict(), **given}
+        return given  # what is wrong with it is said by the fields
+
     @model_validator(mode="after")
     def check_sizes(self) -> "NetworkSettings":
-        channels, height, side = self.shape
+        _, height, side = self.shape
         if min(self.shape) < 1 or height != side:
-            raise ValueError(
-                f"shape must be (channels, side, side), all positive; got {self.shape}"
-            )
-        if self.width < 4 or self.width % 4:
-            raise ValueError(f"width must be a positive multiple of 4; got {self.width}")
-        if self.blocks < 1:
-            raise ValueError(f"blocks must be at least 1; got {self.blocks}")
+            raise ValueError(f"shape is (channels, side, side), all positive; got {self.shape}")
         levels = len(self.multipliers)
         if levels < 1 or min(self.multipliers) < 1:
-            raise ValueError(f"multipliers must be positive, one a level; got {self.multipliers}")
+            raise ValueError(f"multipliers are positive, one a level; got {self.multipliers}")
         if side % 2 ** (levels - 1):
             most = (side & -side).bit_length()
             raise ValueError(
-                f"a side of {side} pixels allows at most {most} level{'s' * (most > 1)}, as every"
-                f" level halves it; got {levels} multipliers {self.multipliers}"
+                f"a side of {side} pixels allows at most {most} level{'s' * (most > 1)}, as each"
+                f" level but the first halves it; got {levels} multipliers {self.multipliers}"
             )
         sides = level_sides(side, levels)
         if stray := sorted(set(self.attention) - set(sides)):
@@ -127,17 +127,7 @@ def build_network(settings: NetworkSettings) -> EDMPreconditioning:
     Weights come from torch's global generator: seed it, or fork it, outside.
     """
     channels, _, side = settings.shape
-    shared: dict[str, Any] = settings.model_dump(
-        include={
-            "width",
-            "multipliers",
-            "blocks",
-            "attention",
-            "dropout",
-            "label_dim",
-            "augment_dim",
-        }
-    )
+    shared = settings.model_dump(exclude={"arch", "shape", "sigma_data"})
     model: nn.Module
     if settings.arch == "adm":
         model = DhariwalUNet(side, channels, channels, **shared)

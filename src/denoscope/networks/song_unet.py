@@ -9,16 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from denoscope.networks.layers import (
-    BlockStyle,
     Dense,
     FourierEmbedding,
     GroupNorm,
     Images,
     PositionalEmbedding,
     ResamplingConv,
-    ResidualBlock,
     UniformInit,
 )
+from denoscope.networks.residual_block import BlockStyle, ResidualBlock
 
 
 class SongUNet(nn.Module):

@@ -91,7 +91,8 @@ def _gap(source: ChartSource) -> Chart:
         "train-held-out-gap",
         "How much worse held-out pictures are denoised than training pictures",
         "At zero the network treats both alike: it generalizes. Above zero, by more than the band, it "
-        "knows its training pictures better than others of their kind.",
+        "knows its training pictures better than others of their kind. The Gaussian's line is what a "
+        "mean and covariance of so few pictures cost by themselves.",
         panels,
     )
 
@@ -114,7 +115,7 @@ def _closeness(source: ChartSource) -> Chart:
         "(orange near zero) where the ground is gray: there the multi-delta answers with one training "
         "picture. To the right of it all are alike, and nearness to the multi-delta means nothing.",
         panels,
-        figure="Fig. 2, left",
+        figure="Fig. 2 (left)",
     )
 
 
@@ -201,7 +202,7 @@ def _linearity_norm(source: ChartSource) -> Chart:
         "The distance between the two answers of the chart above, over the norm of the first. The "
         "Gaussian denoiser is itself not at zero, because it is affine: compare with its line.",
         panels,
-        figure="Fig. 13, right",
+        figure="Fig. 13 (right)",
     )
 
 
@@ -235,11 +236,13 @@ def _effective(source: ChartSource) -> Chart:
 
 
 def _psnr(source: ChartSource) -> Chart:
-    panels = _by_inputs(source, source.metric("psnr"), "PSNR (dB)")
+    rows = source.metric("psnr").with_columns(pl.col("mean", "low", "high").clip(upper_bound=80))
+    panels = _by_inputs(source, rows, "PSNR (dB)")
     return Chart(
         "psnr",
         "Denoising error, in decibels",
-        "The first chart again as peak signal-to-noise ratio: higher is better.",
+        "The same errors as peak signal-to-noise ratio: higher is better. More than 80 dB is drawn "
+        "at 80.",
         panels,
     )
 

@@ -16,7 +16,7 @@ __all__ = ["Chart"]
 class Chart:
     """A chart: its file name, what it shows in plain words, how to read it, its panels.
 
-    figure: the figure of Li et al. 2024 that it corresponds to, or empty.
+    figure: the figure of Li et al. 2024 to compare with, or empty.
     """
 
     name: str
@@ -82,6 +82,9 @@ def _config(ink: str, font: str, legend: bool) -> dict[str, Any]:
         columns=6,
         labelLimit=260,
         symbolOpacity=1,
+        symbolType="stroke",
+        symbolSize=500,
+        symbolStrokeWidth=2.5,
         offset=6,
     )
     title = alt.TitleConfig(

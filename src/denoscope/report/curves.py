@@ -53,12 +53,11 @@ def _log_ticks(domain: tuple[float, float]) -> list[float]:
 
 def _scales(styles: Sequence[Style]) -> tuple[alt.Color, alt.StrokeDash]:
     names = [style.name for style in styles]
-    legend = alt.Legend(symbolType="stroke", symbolSize=500, symbolStrokeWidth=2.5)
     colour = alt.Scale(domain=names, range=[style.colour for style in styles])
     dash = alt.Scale(domain=names, range=[list(style.dash) for style in styles])
     return (
-        alt.Color("series:N", scale=colour, legend=legend, title=None),
-        alt.StrokeDash("series:N", scale=dash, legend=legend, title=None),
+        alt.Color("series:N", scale=colour, title=None),
+        alt.StrokeDash("series:N", scale=dash, title=None),
     )
 
 
@@ -96,10 +95,12 @@ def curve_panel(
     )
     x_axis = alt.Axis(values=_log_ticks(x_domain), format="~g", title=_SIGMA_TITLE)
     x = alt.X("sigma:Q", scale=alt.Scale(type="log", domain=x_domain, nice=False), axis=x_axis)
-    y_axis = alt.Axis(title=y_title, tickCount=6, format="~g")
     if y_scale == "log":
         y_axis = alt.Axis(title=y_title, values=_log_ticks(y_domain), format="~g")
-    scale = alt.Scale(type=y_scale, domain=y_domain, nice=False, clamp=True)  # type: ignore[arg-type]
+        scale = alt.Scale(type="log", domain=y_domain, nice=False, clamp=True)
+    else:
+        y_axis = alt.Axis(title=y_title, tickCount=6)
+        scale = alt.Scale(domain=y_domain, nice=False, zero=False, clamp=True)
     y = alt.Y("mean:Q", scale=scale, axis=y_axis)
     colour, dash = _scales(styles)
     chosen, faded = _chosen(caption)
@@ -112,7 +113,7 @@ def curve_panel(
         layers.append(tint.encode(x=alt.X("from:Q"), x2="to:Q"))
     for rule in rules:
         line = alt.Chart(alt.Data(values=[{"at": rule}])).mark_rule(color=MUTED, strokeWidth=1)
-        layers.append(line.encode(y=alt.Y("at:Q")))
+        layers.append(line.encode(y=alt.Y("at:Q", scale=scale, axis=y_axis)))
     band = base.mark_area(clip=True).encode(
         y=alt.Y("low:Q", scale=scale, axis=y_axis),
         y2="high:Q",

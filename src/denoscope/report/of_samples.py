@@ -54,7 +54,7 @@ def _gl(source: ChartSource) -> Chart:
         "left of the dotted one, real held-out pictures, means samples nearer to the training set than "
         "real pictures are.",
         _distribution(source, "gl", "Share of pictures with a smaller GL", "GL, in pixels", None),
-        figure="Fig. 13, left",
+        figure="Fig. 13 (left)",
     )
 
 

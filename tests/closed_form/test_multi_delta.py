@@ -1,0 +1,266 @@
+"""The multi-delta denoiser against brute force, where it is hard: low noise, near-duplicates."""
+
+import math
+
+import pytest
+import torch
+
+from denoscope.closed_form import MultiDeltaDenoiser
+from denoscope.errors import InputError, SigmaOutOfRange
+from denoscope.images import Pictures
+from denoscope.noise import karras_levels, noise
+from oracles import multi_delta_denoiser, multi_delta_jacobian, posterior_quantities
+
+LEVELS = torch.cat([karras_levels(10), torch.tensor([0.005, 0.05, 0.25]).double()])
+SHAPE = (3, 16, 16)
+
+
+def eps(n: int, shape=SHAPE, seed: int = 0) -> torch.Tensor:
+    return noise(range(n), shape, seed=seed, stream="test")
+
+
+def pixels(n: int = 60) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, *SHAPE), dtype=torch.uint8, generator=generator)
+
+
+def bytes_one_level_apart() -> torch.Tensor:
+    """Each picture also with one pixel, and with all pixels, one grey level off."""
+    base = pixels(20).clamp(1, 254)
+    one, all_ = base.clone(), base.clone()
+    one[:, 0, 5, 5] += 1
+    all_ ^= 1
+    return torch.cat([base, one, all_])
+
+
+def bytes_exactly_twice() -> torch.Tensor:
+    return torch.cat([pixels(20)] * 3)
+
+
+def latents_a_thousandth_apart() -> torch.Tensor:
+    base = 0.5 * eps(20, seed=1)
+    return torch.cat([base, base + 1e-3 * eps(20, seed=2), base - 1e-3 * eps(20, seed=3)])
+
+
+DATA = {
+    "random bytes": pixels,
+    "one grey level apart": bytes_one_level_apart,
+    "exact duplicates": bytes_exactly_twice,
+    "latents 1e-3 apart": latents_a_thousandth_apart,
+    "one picture": lambda: pixels(1),
+    "far latents": lambda: latents_a_thousandth_apart() + 5,
+}
+
+
+def values(data: torch.Tensor) -> torch.Tensor:
+    return data.double() / 127.5 - 1 if data.dtype == torch.uint8 else data.double()
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_equals_brute_force_at_every_sigma(name, dtype):
+    """In float32 to 1e-5 and in float64 to rounding, a different sigma in each row."""
+    data = DATA[name]()
+    y = values(data)
+    n = len(LEVELS)
+    starts = y[torch.arange(n) % len(y)]
+    x = (starts + LEVELS.reshape(-1, 1, 1, 1) * eps(n)).to(dtype)
+    denoiser = MultiDeltaDenoiser(data, chunk=17)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-8
+    expected = multi_delta_denoiser(data, x, LEVELS)
+    scale = max(1.0, float(y.abs().max()))  # 1e-5 of pictures in [-1, 1]
+    for result in (denoiser(x, LEVELS), denoiser.posterior(x, LEVELS).x0_hat):
+        assert result.dtype == dtype
+        torch.testing.assert_close(result.double(), expected, rtol=0, atol=tolerance * scale)
+    # Halfway between two pictures both keep half the weight, at any distance.
+    middle = ((y[0] + y[-1]) / 2)[None].to(dtype)
+    for sigma in (0.002, 0.1, 80.0):
+        level = torch.tensor([sigma]).double()
+        expected = multi_delta_denoiser(data, middle, level)
+        torch.testing.assert_close(
+            denoiser(middle, level).double(), expected, rtol=0, atol=tolerance * scale
+        )
+
+
+def test_near_duplicates_share_the_weight_as_they_should():
+    """What float32 distances get wrong (peers.md, traps): the weights, and not only the mean."""
+    data = latents_a_thousandth_apart()
+    x = values(data)[:4] + 0.02 * eps(4).double()
+    posterior = MultiDeltaDenoiser(data).posterior(x.float(), torch.tensor([0.02]), k=3)
+    for row in range(4):
+        oracle = posterior_quantities(data, x.float()[row], 0.02)
+        torch.testing.assert_close(
+            posterior.weights[row], oracle.weights[posterior.nearest[row]], rtol=0, atol=1e-9
+        )
+        assert set(posterior.nearest[row].tolist()) == {row, row + 20, row + 40}
+
+
+@pytest.mark.parametrize("sigma", [0.002, 0.1, 0.7, 3.0, 80.0])
+def test_posterior_equals_brute_force(sigma):
+    data = bytes_one_level_apart()
+    pictures = Pictures.from_tensor(torch.cat([pixels(7), data])).take(range(7, 67))
+    x = values(data)[[3, 25, 41]] + sigma * eps(3).double()
+    posterior = MultiDeltaDenoiser(pictures, chunk=11).posterior(
+        x, torch.tensor([sigma]).double(), k=5
+    )
+    assert posterior.nearest.shape == posterior.weights.shape == (3, 5)
+    for row in range(3):
+        oracle = posterior_quantities(data, x[row], sigma)
+        near = oracle.distances.sort().values[:5]
+        torch.testing.assert_close(posterior.distances[row], near, rtol=1e-9, atol=1e-9)
+        positions = posterior.nearest[row] - 7  # ids are those of the set the pictures come from
+        torch.testing.assert_close(oracle.distances[positions], near, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(
+            posterior.weights[row], oracle.weights[positions], rtol=0, atol=1e-7
+        )
+        assert float(posterior.effective_number[row]) == pytest.approx(
+            oracle.effective_number, 1e-6
+        )
+        assert float(posterior.log_density[row]) == pytest.approx(oracle.log_density, 1e-9)
+
+
+def test_effective_number_runs_from_one_to_all():
+    data = bytes_exactly_twice()
+    x = values(data)[:2]
+    posterior = MultiDeltaDenoiser(data).posterior(x, torch.tensor([1e4]))
+    torch.testing.assert_close(
+        posterior.effective_number, torch.full((2,), 60.0).double(), rtol=1e-3, atol=0
+    )
+    posterior = MultiDeltaDenoiser(data).posterior(x, torch.tensor([0.002]))
+    torch.testing.assert_close(posterior.effective_number, torch.full((2,), 3.0).double())
+    posterior = MultiDeltaDenoiser(pixels()).posterior(x, torch.tensor([0.002]))
+    torch.testing.assert_close(posterior.effective_number, torch.ones(2).double())
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_chunks_do_not_matter(name):
+    data = DATA[name]()
+    n = len(LEVELS)
+    x = values(data)[torch.arange(n) % len(data)] + LEVELS.reshape(-1, 1, 1, 1) * eps(n).double()
+    whole = MultiDeltaDenoiser(data).posterior(x, LEVELS)
+    for chunk in (1, 7, 59, 1000):
+        denoiser = MultiDeltaDenoiser(data, chunk=chunk)
+        torch.testing.assert_close(denoiser(x, LEVELS), whole.x0_hat, rtol=0, atol=1e-8)
+        parts = denoiser.posterior(x, LEVELS)
+        torch.testing.assert_close(parts.distances, whole.distances, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(
+            parts.effective_number, whole.effective_number, rtol=1e-6, atol=0
+        )
+        torch.testing.assert_close(parts.log_density, whole.log_density, rtol=1e-10, atol=1e-6)
+
+
+def test_limits(few_digits):
+    train, held_out = few_digits
+    denoiser = MultiDeltaDenoiser(train, chunk=10)
+    y, x = train.floats().double(), held_out.floats(range(10)).double()
+    zero, infinity = torch.zeros(1), torch.tensor([float("inf")])
+    nearest = torch.cdist(x.flatten(1), y.flatten(1)).argmin(1)
+    torch.testing.assert_close(denoiser(x, zero), y[nearest], rtol=0, atol=1e-7)
+    mean = y.mean(0).expand_as(x)
+    torch.testing.assert_close(denoiser(x, infinity), mean, rtol=0, atol=1e-7)
+    mixed = denoiser(x[:2], torch.tensor([0.0, float("inf")]))
+    torch.testing.assert_close(mixed, torch.stack([y[nearest[0]], mean[0]]), rtol=0, atol=1e-7)
+    at_zero = denoiser.posterior(torch.cat([y[:1], x[:1]]), zero)
+    assert at_zero.log_density.tolist() == [math.inf, -math.inf]
+    at_infinity = denoiser.posterior(x, infinity)
+    torch.testing.assert_close(at_infinity.effective_number, torch.full((10,), 64.0).double())
+    assert bool((at_infinity.log_density == -math.inf).all())
+
+
+def test_at_sigma_zero_ties_are_averaged():
+    data = torch.zeros(5, 1, 2, 2, dtype=torch.uint8)
+    data[1, 0, 0, 0], data[2, 0, 1, 1], data[3:] = 2, 2, 200
+    denoiser = MultiDeltaDenoiser(data, chunk=2)
+    x = torch.full((1, 1, 2, 2), -1.0)
+    x[0, 0, 0, 0], x[0, 0, 1, 1] = 1 / 127.5 - 1, 1 / 127.5 - 1  # as near to 0 as to 1 and to 2
+    expected = (data[:3].double() / 127.5 - 1).mean(0, keepdim=True)
+    torch.testing.assert_close(denoiser(x.double(), torch.zeros(1)), expected, rtol=0, atol=1e-7)
+    assert float(denoiser.posterior(x.double(), torch.zeros(1)).effective_number) == pytest.approx(
+        3
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_levels_at_once_equal_levels_one_by_one(few_digits, dtype):
+    train, held_out = few_digits
+    denoiser = MultiDeltaDenoiser(train, chunk=13)
+    x0 = held_out.floats(range(8)).to(dtype)
+    draws = eps(8, x0.shape[1:]).to(dtype)
+    together = denoiser.posterior_at_levels(x0, draws, LEVELS, k=2)
+    assert len(together) == len(LEVELS)
+    for sigma, ours in zip(LEVELS, together, strict=True):
+        x = x0.double() + sigma * draws.double()
+        alone = denoiser.posterior(x, sigma.reshape(1), k=2)
+        assert ours.x0_hat.dtype == dtype
+        tolerance = 1e-5 if dtype == torch.float32 else 1e-8
+        torch.testing.assert_close(ours.x0_hat.double(), alone.x0_hat, rtol=0, atol=tolerance)
+        assert torch.equal(ours.nearest, alone.nearest)
+        torch.testing.assert_close(ours.weights, alone.weights, rtol=0, atol=1e-8)
+        torch.testing.assert_close(ours.log_density, alone.log_density, rtol=1e-10, atol=1e-8)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.4, 2.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_derivative_is_the_posterior_covariance(few_digits, sigma, dtype):
+    train, held_out = few_digits
+    denoiser = MultiDeltaDenoiser(train, chunk=20)
+    middle = (train.floats([0]) + train.floats([1])) / 2  # where the covariance is large
+    x = torch.cat([middle, held_out.floats([0]) + sigma * eps(1, train.shape)]).to(dtype)
+    level = torch.tensor([sigma])
+    single = dtype == torch.float32
+    for row in x.split(1):
+        expected = multi_delta_jacobian(train.pixels, row[0], sigma).to(dtype)
+        tolerance = (2e-5 if single else 1e-9) * max(1.0, float(expected.abs().max()))
+
+        def flat(at, row=row):
+            return denoiser(at.reshape(row.shape), level).flatten()
+
+        for jacobian in (
+            torch.func.jacrev(flat)(row.flatten()),
+            torch.func.jacfwd(flat)(row.flatten()),
+        ):
+            torch.testing.assert_close(jacobian, expected, rtol=0, atol=tolerance)
+    many = torch.func.vmap(torch.func.jacrev(lambda at: denoiser(at[None], level)[0]))(x)
+    assert many.shape == (2, *train.shape, *train.shape)
+
+
+def test_score_is_the_gradient_of_the_log_density(few_digits):
+    train, held_out = few_digits
+    denoiser = MultiDeltaDenoiser(train)
+    level = torch.tensor([0.5])
+    x = held_out.floats([0]).double()
+    along = eps(1, train.shape).double()
+    score = (denoiser(x, level) - x) / 0.5**2
+    plus, minus = (denoiser.posterior(x + h * along, level).log_density for h in (1e-5, -1e-5))
+    slope = (plus - minus) / 2e-5
+    torch.testing.assert_close(slope, (score * along).sum().reshape(1), rtol=1e-6, atol=1e-6)
+
+
+def test_refusals(few_digits):
+    train, held_out = few_digits
+    denoiser = MultiDeltaDenoiser(train)
+    x = held_out.floats([0, 1])
+    one = torch.ones(1)
+    for k in (0, 65):
+        with pytest.raises(InputError, match="give 1 to 64"):
+            denoiser.posterior(x, one, k=k)
+    with pytest.raises(SigmaOutOfRange):
+        denoiser.posterior_at_levels(x, x, torch.tensor([1.0, -1.0]))
+    for bad in (
+        (x, x[:1], one),
+        (x, x, torch.tensor([float("inf")])),
+        (x, x, torch.ones(1, 1)),
+    ):
+        with pytest.raises(InputError):
+            denoiser.posterior_at_levels(*bad)
+
+
+def test_data_are_kept_once_as_bytes(few_digits):
+    denoiser = MultiDeltaDenoiser(few_digits[0], name="copies")
+    assert denoiser._data.rows.dtype == torch.uint8
+    assert denoiser._data.rows.data_ptr() == few_digits[0].pixels.data_ptr()
+    assert len(denoiser) == 64
+    moved = denoiser.to("cpu")
+    x = few_digits[1].floats([0])
+    assert moved.spec.name == "copies"
+    assert torch.equal(moved(x, torch.ones(1)), denoiser(x, torch.ones(1)))
