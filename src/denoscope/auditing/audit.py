@@ -164,7 +164,7 @@ def audit(
     missing = _missing(held_out, samples)
     summary = Summary(
         verdict=decide(signals, notes, missing=bool(missing)),
-        headline=headline_figures(recorder, asked, signals, seed),
+        headline=headline_figures(recorder, asked, seed),
         warnings=data_warnings(groups, overlap, len(train)) + _level_warnings(asked),
         levels=notes,
         provenance=Provenance(

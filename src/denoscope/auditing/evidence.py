@@ -4,9 +4,8 @@ import torch
 
 from denoscope.auditing.measuring import HALF, Level
 from denoscope.auditing.recorder import Key, Recorder
-from denoscope.auditing.signals import Signal
 from denoscope.images import Contained, DuplicateGroups
-from denoscope.metrics import bootstrap_interval
+from denoscope.metrics import bootstrap_interval, fraction_interval
 from denoscope.tables import Figure
 
 __all__ = ["data_warnings", "headline_figures"]
@@ -14,9 +13,7 @@ __all__ = ["data_warnings", "headline_figures"]
 INTERMEDIATE = (0.1, 20.0)
 
 
-def headline_figures(
-    recorder: Recorder, levels: list[Level], signals: list[Signal], seed: int
-) -> dict[str, Figure]:
+def headline_figures(recorder: Recorder, levels: list[Level], seed: int) -> dict[str, Figure]:
     """The figures a reader looks at first, each with its 95 % interval."""
     figures: dict[str, Figure] = {}
     for name, key, note in (
@@ -40,6 +37,8 @@ def headline_figures(
         values = recorder.values(key)
         if len(values):
             low, high = bootstrap_interval(values, torch.mean, seed=seed)
+            if low == high:  # resampling identical outcomes has no width; Wilson's interval has
+                low, high = fraction_interval(int(values.sum()), len(values))
             figures[name] = Figure(
                 value=float(values.mean()), low=low, high=high, n=len(values), note=note
             )
@@ -66,15 +65,6 @@ def headline_figures(
                 note=f"RMSE between network and {reference.replace('_', '-')} on held-out "
                 "inputs, mean over sigma in [0.1, 20]",
             )
-    for signal in signals:
-        low, high = signal.interval
-        ok = all(map(_finite, (low, high)))
-        figures[f"signal_{signal.name}"] = Figure(
-            value=signal.value,
-            low=low if ok else None,
-            high=high if ok else None,
-            note="0: generalizing, 1: memorizing",
-        )
     return figures
 
 

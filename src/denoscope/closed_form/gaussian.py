@@ -191,5 +191,7 @@ def _dual(data: DataMatrix) -> tuple[Tensor, Tensor, Tensor, float]:
 
 
 def _mean_and_floor(data: DataMatrix) -> tuple[Tensor, float]:
-    mean = torch.stack([rows.sum(0) for _, rows in data.chunks()]).sum(0) / len(data.rows)
-    return mean, data.rows.shape[1] * (EPS * float(data.rows.abs().max())) ** 2
+    """Mean (d,) of latents, and the variance that the rounding of their sum can amount to."""
+    n, d = data.rows.shape
+    mean = torch.stack([rows.sum(0) for _, rows in data.chunks()]).sum(0) / n
+    return mean, d * (n * EPS * float(data.rows.abs().max())) ** 2

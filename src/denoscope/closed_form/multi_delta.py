@@ -22,7 +22,6 @@ second at low noise.
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from denoscope.closed_form.data_matrix import DataMatrix
@@ -92,9 +91,7 @@ class MultiDeltaDenoiser:
         return mean.reshape(x.shape).to(x.dtype)
 
     @torch.no_grad()
-    def posterior(
-        self, x: Tensor, sigma: Tensor, k: int = 1
-    ) -> Posterior:
+    def posterior(self, x: Tensor, sigma: Tensor, k: int = 1) -> Posterior:
         """The posterior over the pictures given x, with the k nearest; not differentiable.
 
         sigma: (B,) or (1,). Raises as the call does, and InputError unless 1 <= k <= N.

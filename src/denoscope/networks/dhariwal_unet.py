@@ -113,7 +113,7 @@ class DhariwalUNet(nn.Module):
         c_noise: Float[Tensor, " rows"],
         class_labels: Float[Tensor, "label_rows label"] | None = None,
         augment_labels: Float[Tensor, "augment_rows augment"] | None = None,
-    ) -> Images:
+    ) -> Float[Tensor, "batch out_channel height width"]:
         embedding = self.embedded(c_noise, class_labels, augment_labels)
 
         skips: list[Tensor] = []

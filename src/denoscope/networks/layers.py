@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Images = Float[Tensor, "batch channel height width"]
+NewImages = Float[Tensor, "batch new_channel new_height new_width"]  # of other sizes
 Embedding = Float[Tensor, "rows feature"]  # rows: the batch, or 1 for one level shared by all
 
 
@@ -52,7 +53,7 @@ class Dense(nn.Module):
         self.weight = init.draw_weight((outputs, inputs), inputs, outputs)
         self.bias = init.draw_bias(outputs, inputs, outputs) if bias else None
 
-    def forward(self, x: Embedding) -> Embedding:
+    def forward(self, x: Embedding) -> Float[Tensor, "rows new_feature"]:
         return functional.linear(x, self.weight, self.bias)
 
 
@@ -92,7 +93,7 @@ class ResamplingConv(nn.Module):
         filter_2d = torch.outer(filter_1d, filter_1d) / filter_1d.sum() ** 2
         self.register_buffer("resample_filter", filter_2d[None, None] if resample else None)
 
-    def forward(self, x: Images) -> Images:
+    def forward(self, x: Images) -> NewImages:
         if self.weight is None:
             return self.resampled(x)
         if self.filter_last:
@@ -104,7 +105,7 @@ class ResamplingConv(nn.Module):
         x = self.resampled(x)
         return functional.conv2d(x, self.weight, self.bias, padding=self.kernel // 2)
 
-    def convolved_after_repeating(self, x: Images, weight: Tensor) -> Images:
+    def convolved_after_repeating(self, x: Images, weight: Tensor) -> NewImages:
         """Convolution of the picture with every pixel repeated, from the small picture directly.
 
         Equal up to rounding. At 1x1 the order does not matter; a larger kernel meets every small
@@ -120,7 +121,7 @@ class ResamplingConv(nn.Module):
             x, pairs.transpose(0, 1), self.bias, stride=2, padding=self.kernel // 2
         )
 
-    def resampled(self, x: Images, padding: int | None = None) -> Images:
+    def resampled(self, x: Images, padding: int | None = None) -> NewImages:
         if self.resample is None:
             return x
         if self.taps == (1, 1):  # equal to the general case, several times faster

@@ -14,6 +14,7 @@ from denoscope.networks.layers import (
     Embedding,
     GroupNorm,
     Images,
+    NewImages,
     ResamplingConv,
     UniformInit,
 )
@@ -77,7 +78,7 @@ class ResidualBlock(nn.Module):
             self.qkv = ResamplingConv(outputs, 3 * outputs, 1, style.init_attention)
             self.proj = ResamplingConv(outputs, outputs, 1, style.init_last)
 
-    def forward(self, x: Images, embedding: Embedding) -> Images:
+    def forward(self, x: Images, embedding: Embedding) -> NewImages:
         h = self.conv0(functional.silu(self.norm0(x)))
         modulation = self.affine(embedding)[:, :, None, None]
         if self.adaptive_scale:

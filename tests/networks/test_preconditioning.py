@@ -1,0 +1,76 @@
+import pytest
+import torch
+from torch import nn
+
+from denoscope.networks import EDMPreconditioning
+
+
+class Answer(nn.Module):
+    """A network that notes what it is asked and answers a constant."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = nn.Parameter(answer)
+
+    def forward(self, x, c_noise, class_labels=None, augment_labels=None):
+        self.asked = x, c_noise, class_labels, augment_labels
+        return self.answer.expand_as(x)
+
+
+@pytest.fixture
+def sigma():
+    return torch.logspace(-3, 2, 6, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("sigma_data", [0.5, 0.3])
+def test_inputs_and_targets_have_unit_variance(sigma, sigma_data):
+    """Karras et al. 2022, appendix B.6: Var(c_in (y + n)) = 1, Var((y - c_skip (y + n)) / c_out) = 1."""
+    c = EDMPreconditioning(nn.Linear(1, 1), sigma_data).scalings(sigma)
+    one = torch.ones_like(sigma)
+    torch.testing.assert_close(c.input**2 * (sigma_data**2 + sigma**2), one)
+    target_variance = (1 - c.skip) ** 2 * sigma_data**2 + (c.skip * sigma) ** 2
+    torch.testing.assert_close(target_variance / c.out**2, one)
+
+
+def test_c_skip_is_the_best_without_a_network(sigma):
+    """c_skip x is the linear estimate of least error, and c_out its error (appendix B.6)."""
+    c = EDMPreconditioning(nn.Linear(1, 1)).scalings(sigma)
+    gain = torch.linspace(0, 1, 10_001, dtype=torch.float64)
+    error = (1 - gain) ** 2 * 0.25 + (gain * sigma[:, None]) ** 2
+    torch.testing.assert_close(gain[error.argmin(1)], c.skip, rtol=0, atol=1e-4)
+    torch.testing.assert_close(error.amin(1).sqrt(), c.out, rtol=1e-4, atol=1e-6)
+
+
+def test_limits():
+    c = EDMPreconditioning(nn.Linear(1, 1)).scalings(torch.tensor([1e-6, 1e6], dtype=torch.float64))
+    torch.testing.assert_close(c.skip, torch.tensor([1.0, 0.0], dtype=torch.float64))
+    torch.testing.assert_close(
+        c.out, torch.tensor([0.0, 0.5], dtype=torch.float64), rtol=0, atol=2e-6
+    )
+    x = torch.randn(1, 1, 2, 2)
+    denoiser = EDMPreconditioning(Answer(torch.tensor(1.0)))
+    torch.testing.assert_close(denoiser(x, torch.tensor([1e-7])), x)
+    torch.testing.assert_close(denoiser(x, torch.tensor([1e7])), torch.full_like(x, 0.5))
+
+
+def test_forward_is_equation_7():
+    model = Answer(torch.tensor(-0.7, dtype=torch.float64))
+    x = torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    sigma = torch.tensor([0.1, 2.0], dtype=torch.float64)
+    labels, augment = torch.eye(2), torch.randn(2, 9)
+    denoised = EDMPreconditioning(model)(x, sigma, labels, augment)
+    for i, s in enumerate((0.1, 2.0)):
+        total = s**2 + 0.25
+        torch.testing.assert_close(denoised[i], 0.25 / total * x[i] + s * 0.5 / total**0.5 * -0.7)
+        torch.testing.assert_close(model.asked[0][i], x[i] / total**0.5)
+    torch.testing.assert_close(model.asked[1], sigma.log() / 4)
+    assert model.asked[2] is labels
+    assert model.asked[3] is augment
+
+
+def test_network_runs_in_its_own_dtype():
+    model = Answer(torch.tensor(0.3, dtype=torch.bfloat16))
+    x = torch.randn(2, 1, 2, 2, dtype=torch.float64)
+    assert EDMPreconditioning(model)(x, torch.tensor([1.0])).dtype == torch.float64
+    assert model.asked[0].dtype == torch.bfloat16
+    assert model.asked[1].dtype == torch.float64  # the level keeps its precision
