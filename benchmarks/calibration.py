@@ -4,9 +4,9 @@
     python benchmarks/calibration.py        # the rule as it is now, on the rows already measured
 
 Each row knows what it is by construction: few pictures trained for long memorize, many pictures generalize,
-a thousand steps' worth of pictures is too little, and the two closed forms are the two extremes. What a
-network really does is checked apart from the audit: 500 samples by Heun over 18 levels from other noise, and the
-share with d1/d2 < 1/3 counted by brute force (`independent_copy_share`).
+a thousand pictures seen are too few, and the two closed forms are the two extremes. What a network really
+does is checked apart from the audit: 500 samples by Heun over 18 levels from other noise, and the share with
+d1/d2 < 1/3 counted by brute force (`independent_copy_share`).
 
 The thresholds were set on a Fashion-MNIST ladder at 16x16 and on the two MNIST models of the demo at 28x28.
 Rows are kept in one JSON as they are made; a row that is there is not measured again.
@@ -57,7 +57,11 @@ def planned(faces: str | None) -> list[Row]:
     digits = {"width": 32, "multipliers": (1, 2), "batch": 16}
     few = {"width": 32, "multipliers": (1, 2), "batch": 16}
     many = {"width": 32, "multipliers": (1, 2), "batch": 32}
-    for where, size, n in (("digits", None, 400), ("mnist-5k", 14, 1000), ("fashion-mnist", 8, 4000)):
+    for where, size, n in (
+        ("digits", None, 400),
+        ("mnist-5k", 14, 1000),
+        ("fashion-mnist", 8, 4000),
+    ):
         for model, expected in (("multi_delta", "memorizing"), ("gaussian", "generalizing")):
             rows.append(Row(f"{where}-{n}-{model}", model, Cell(where, size, n), expected))
     for n in (16, 32):
@@ -66,7 +70,11 @@ def planned(faces: str | None) -> list[Row]:
             rows.append(_network(cell, "memorizing"))
     for seed in (0, 1, 2):
         rows.append(_network(Cell("digits", None, 1200, seed, kimg=48, **many), "generalizing"))
-    for where, size, n in (("digits", None, 1200), ("mnist-5k", 14, 4000), ("fashion-mnist", 8, 16384)):
+    for where, size, n in (
+        ("digits", None, 1200),
+        ("mnist-5k", 14, 4000),
+        ("fashion-mnist", 8, 16384),
+    ):
         rows.append(_network(Cell(where, size, n, seed=3, kimg=1, **many), "undertrained"))
     for where, size, large in (("fashion-mnist", 8, 16384), ("mnist-5k", 14, 4000)):
         for seed in (0, 1):
@@ -79,7 +87,9 @@ def planned(faces: str | None) -> list[Row]:
 
 
 def _network(cell: Cell, expected: str) -> Row:
-    name = f"{Path(cell.where).stem}-{cell.size or 'full'}-{cell.n}-{cell.kimg:g}kimg-seed-{cell.seed}"
+    name = (
+        f"{Path(cell.where).stem}-{cell.size or 'full'}-{cell.n}-{cell.kimg:g}kimg-seed-{cell.seed}"
+    )
     return Row(name, "network", cell, expected)
 
 

@@ -1,8 +1,5 @@
 """Levels of the Karras grid, and noise that depends on (seed, stream, number) alone."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from hypothesis import given
@@ -42,8 +39,13 @@ def test_one_level_is_the_highest():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"n": 0}, {"n": 5, "sigma_min": 0.0}, {"n": 5, "sigma_min": 2.0, "sigma_max": 1.0}]
-    + [{"n": 5, "sigma_max": float("inf")}, {"n": 5, "sigma_min": float("nan")}],
+    [
+        {"n": 0},
+        {"n": 5, "sigma_min": 0.0},
+        {"n": 5, "sigma_min": 2.0, "sigma_max": 1.0},
+        {"n": 5, "sigma_max": float("inf")},
+        {"n": 5, "sigma_min": float("nan")},
+    ],
 )
 def test_refuses_levels_that_make_no_grid(settings):
     with pytest.raises(InputError, match="give"):
@@ -90,14 +92,7 @@ def test_the_global_generator_is_left_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_the_same_bits_in_another_process():
-    """Pins the stream: a release that changed it would break every comparison with older audits."""
-    code = "from denoscope.noise import noise; print(noise([7], (3,), seed=1, stream='train').tolist())"
-    printed = subprocess.check_output([sys.executable, "-c", code], text=True).strip()
-    assert printed == str(noise([7], (3,), seed=1, stream="train").tolist())
-    torch.testing.assert_close(
-        noise([7], (3,), seed=1, stream="train"),
-        torch.tensor([[-0.8998911380767822, -0.7694054245948792, 0.6768872737884521]]),
-        rtol=0,
-        atol=0,
-    )
+def test_the_stream_is_pinned():
+    """A release that changed it would break every comparison with older audits."""
+    pinned = [[-0.8998911380767822, -0.7694054245948792, 0.6768872737884521]]
+    assert noise([7], (3,), seed=1, stream="train").tolist() == pinned

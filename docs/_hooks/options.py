@@ -33,9 +33,7 @@ def row(parameter: Any) -> str:
     words = [word for word in parameter.opts if word.startswith("-")]
     value = value_of(parameter)
     shown = ", ".join(f"`{f'{word} {value}'.strip()}`" for word in words) or f"`{value}`"
-    return (
-        f"| {escaped(shown)} | {escaped(default_of(parameter))} | {escaped(parameter.help or '')} |"
-    )
+    return f"| {shown} | {escaped(default_of(parameter))} | {escaped(parameter.help or '')} |"
 
 
 def value_of(parameter: Any) -> str:

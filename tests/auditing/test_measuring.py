@@ -154,7 +154,7 @@ def test_values_that_are_not_finite_name_their_level(planted, small_sets):
     def fails(x, sigma):
         return torch.where(sigma < 0.3, float("nan"), x)
 
-    with pytest.raises(RunError, match=r"not finite at sigma 0\.117"):
+    with pytest.raises(RunError, match=r"not finite at sigma 0\.1166"):
         audit(planted(fails), *small_sets, pictures=4, samples=2)
 
 

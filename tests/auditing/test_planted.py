@@ -17,7 +17,7 @@ def notes_of(found):
 def test_doing_nothing_is_broken_where_it_is_worse_than_the_mean(small_sets, planted):
     found = audit(planted(lambda x, sigma: x.clone()), *small_sets, pictures=24, samples=4)
     notes = notes_of(found)
-    for sigma in (80.0, 21.109, 4.066, 1.501):  # above the pictures' own deviation, 0.75
+    for sigma in (80.0, 21.109, 4.066, 1.502):  # above the pictures' own deviation, 0.75
         assert notes[sigma].status == "broken"
         assert "the mean picture" in notes[sigma].note
         assert "doing nothing" not in notes[sigma].note
@@ -54,8 +54,10 @@ def test_memorizing_alone_breaks_no_level(audit_of):
     assert not statuses & {"broken", "underfit"}
 
 
-def test_the_gaussian_has_nothing_noted(audit_of):
-    assert {level.status for level in audit_of("gaussian").tables.summary.levels} == {"ok"}
+def test_the_gaussian_has_nothing_noted_but_the_gap_at_low_noise(audit_of):
+    """With N <= d it projects onto the span of its training set: worse than nothing on new pictures."""
+    for level in audit_of("gaussian").tables.summary.levels:
+        assert level.status == "ok" or (level.status == "memorizing_evidence" and level.sigma < 0.1)
 
 
 @pytest.mark.parametrize("n", [32, 64, 256, 1000])

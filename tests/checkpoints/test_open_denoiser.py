@@ -152,4 +152,4 @@ def test_another_schema_is_refused(run):
     refused(run, "later: Extra inputs are not permitted")
     record["settings"]["network"]["width"] = 5
     (run / "run.json").write_text(json.dumps(record))
-    refused(run, "settings.network: .*multiple of 4")
+    refused(run, r"settings\.network.*multiple of 4")

@@ -201,14 +201,14 @@ def test_levels_at_once_equal_levels_one_by_one(few_digits, dtype):
 
 # The first jvp of a process makes torch load its own deprecated torch.jit.script.
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-@pytest.mark.parametrize("sigma", [0.05, 0.4, 2.0])
+@pytest.mark.parametrize("sigma", [0.002, 0.05, 0.4, 2.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_derivative_is_the_posterior_covariance(few_digits, sigma, dtype):
     train, held_out = few_digits
     denoiser = MultiDeltaDenoiser(train, chunk=20)
     middle = (train.floats([0]) + train.floats([1])) / 2  # where the covariance is large
     x = torch.cat([middle, held_out.floats([0]) + sigma * eps(1, train.shape)]).to(dtype)
-    level = torch.tensor([sigma])
+    level = torch.tensor([sigma], dtype=torch.float64)
     single = dtype == torch.float32
     for row in x.split(1):
         expected = multi_delta_jacobian(train.pixels, row[0], sigma).to(dtype)

@@ -1,4 +1,7 @@
-"""Two processes by accelerate: one run folder, the weights of one process up to rounding."""
+"""Two processes under accelerate: one run folder, the weights of one process up to rounding.
+
+Started by torchrun: `accelerate launch --cpu` starts one process only, unless by mpirun.
+"""
 
 import os
 import subprocess
@@ -38,9 +41,8 @@ def test_two_processes_train_one_run(tmp_path, settings_of, pictures, record):
     (tmp_path / "two.py").write_text(SCRIPT)
     launched = subprocess.run(
         [
-            *(sys.executable, "-m", "accelerate.commands.launch", "--cpu"),
-            *("--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"),
-            *("--dynamo_backend", "no", "--main_process_port", "0"),
+            *(sys.executable, "-m", "torch.distributed.run"),
+            *("--standalone", "--nproc_per_node", "2"),
             *(tmp_path / "two.py", tmp_path / "one" / "run.json", tmp_path / "two"),
         ],
         env={**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},

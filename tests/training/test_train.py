@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from denoscope.errors import InputError, RunError
@@ -95,17 +96,17 @@ def test_bf16_by_the_settings_after_fp32_in_one_process(tmp_path, settings_of, p
     assert {value.dtype for value in weights.values()} == {torch.float32}
 
 
-class OneProcess:
-    """What `_draw` asks of an accelerator."""
+class Process(Accelerator):
+    """What `_draw` asks of an accelerator, as in process `process_index` of several."""
 
-    device = torch.device("cpu")
+    device, process_index, num_processes = torch.device("cpu"), 0, 1
 
-    def __init__(self, process_index=0, num_processes=1):
+    def __init__(self, process_index, num_processes):
         self.process_index, self.num_processes = process_index, num_processes
 
 
 def draws(settings, pictures, steps, process=(0, 1)):
-    parts = [loop._draw(settings, pictures, step, OneProcess(*process)) for step in range(steps)]
+    parts = [loop._draw(settings, pictures, step, Process(*process)) for step in range(steps)]
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
@@ -136,8 +137,6 @@ def test_the_rate_warms_up(settings_of):
 
 
 def test_what_does_not_fit_is_refused(tmp_path, settings_of, pictures, record):
-    from accelerate import Accelerator
-
     wide = Pictures.from_tensor(torch.zeros(64, 1, 8, 16, dtype=torch.uint8))
     with pytest.raises(InputError, match="takes pictures of shape"):
         run(tmp_path / "a", settings_of(), wide, record)

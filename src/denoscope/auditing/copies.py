@@ -127,6 +127,7 @@ def _record(
     """GL and the copy rule for samples of `denoiser`, or for real pictures where it is ""."""
     found = memorization(queries, train, groups)
     gl = gl_pixel(queries, found.neighbours.distances[:, 0])
+    gl = torch.where(gl.isinf(), torch.nan, gl)  # undefined for an all-zero picture
     copied = torch.where(found.ratio.isnan(), torch.nan, found.copied.double())
     recorder.add(Key("gl_pixel", denoiser, "", inputs), numbers, gl)
     recorder.add(Key("memorization_ratio", denoiser, "", inputs), numbers, copied)

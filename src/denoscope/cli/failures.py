@@ -51,11 +51,11 @@ def describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, DenoscopeError):
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return "interrupted; nothing half-written is left", INTERRUPTED
+        return str(error) or "interrupted; nothing half-written is left", INTERRUPTED
     if isinstance(error, UsageError):
         path = error.ctx.command_path if error.ctx else "denoscope"  # type: ignore[attr-defined]
-        text = error.format_message()  # type: ignore[attr-defined]
-        return f"{text.rstrip('.')}: see {path} --help", WRONG
+        text = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
+        return f"{text if text[-1:] in '.?)' else text + '.'} See {path} --help", WRONG
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
         return validation_line(error), WRONG
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in NO_MEMORY):

@@ -35,9 +35,10 @@ class Bar:
         """`count` more are done."""
         self.reach(self.done + count)
 
-    def resume_at(self, done: int) -> None:
-        """`done` were there before this work began; they do not count for its rate."""
+    def start_at(self, done: int) -> None:
+        """The clock starts here: the `done` before it do not count for the rate."""
         self.done = self.first = done
+        self.started = time.monotonic()
 
     def reach(self, done: int, note: str = "") -> None:
         """`done` are done in all; `note` stands behind the bar."""

@@ -1,6 +1,8 @@
 """A training as the command line runs it: under a progress bar, with a tracker where one is asked."""
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from denoscope.training import DataRecord, Progress, TrainSettings
 
 __all__ = ["run_training"]
+
+TRACKED = ("loss", "learning_rate", "pictures_per_second")
 
 
 def run_training(
@@ -35,23 +39,16 @@ def run_training(
     accelerator = _accelerator(out, device, tracker)
     total = settings.steps * settings.batch
     last: Progress | None = None
-    with Bar(voice, "train", total, "pictures") as bar:
-        for last in train(
-            settings, pictures, out, data=data, resume=resume, accelerator=accelerator
-        ):
-            if tracker and not accelerator.trackers:  # now that the run's folder is there
-                accelerator.init_trackers(
-                    "denoscope", config=_flat(settings), init_kwargs={"wandb": {"dir": str(out)}}
-                )
-            accelerator.log(
-                {
-                    "loss": last.loss,
-                    "learning_rate": last.learning_rate,
-                    "pictures_per_second": last.pictures_per_second,
-                },
-                step=last.pictures,
-            )
+    steps = train(settings, pictures, out, data=data, resume=resume, accelerator=accelerator)
+    with Bar(voice, "train", total, "pictures") as bar, _remedy_of_interruption(out):
+        for progress in steps:
+            if last is None:  # the first report: the run's folder is there
+                bar.start_at(progress.pictures)
+                if tracker:
+                    _start_tracker(accelerator, settings, out)
+            last = progress
             bar.reach(last.pictures, f"loss {last.loss:.4f}")
+            accelerator.log({name: getattr(last, name) for name in TRACKED}, step=last.pictures)
     accelerator.end_training()
     if last is None:
         voice.say(
@@ -85,6 +82,20 @@ def _accelerator(out: Path, device: str, tracker: str | None) -> "Accelerator":
         log_with=tracker,
         project_config=ProjectConfiguration(str(out), logging_dir=str(out / "tracker")),
     )
+
+
+def _start_tracker(accelerator: "Accelerator", settings: "TrainSettings", out: Path) -> None:
+    accelerator.init_trackers(
+        "denoscope", config=_flat(settings), init_kwargs={"wandb": {"dir": str(out)}}
+    )
+
+
+@contextmanager
+def _remedy_of_interruption(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted: {out} goes on with --resume") from None
 
 
 def _flat(settings: "TrainSettings") -> dict[str, Any]:

@@ -108,10 +108,14 @@ def open_data(
     if twin not in (None, 1, 2):
         raise InputError(f"--twin {twin}: give 1 or 2")
     whole = open_images(where, size=size)
+    # Asked of the set first: its answer says how many there are.
+    train = whole.split(images, split_seed)[0]
+    if twin is not None:
+        train = whole.twins(images, split_seed)[twin - 1]
     if where not in NAMED and Path(where).exists():
         where = str(Path(where).resolve())  # so that the run opens it from any folder
     record = DataRecord.of(whole, images, where=where, size=size, split_seed=split_seed, twin=twin)
-    return record.split(whole)[0], record
+    return train, record
 
 
 def read_settings(

@@ -80,14 +80,19 @@ class MultiDeltaDenoiser:
         total, mean = torch.zeros_like(tie), torch.zeros_like(z)
         for start, rows in self._data.chunks(self._chunk):
             score = z @ rows.T - self._half_norms[start : start + len(rows)]
-            # The maximum cancels in mean / total, so no derivative flows through it.
-            risen = torch.maximum(top, score.detach().amax(1, keepdim=True))
-            shrink = unnormalized_weights(top - risen, variance, tie)
-            weights = unnormalized_weights(score - risen, variance, tie)
+            # Maxima cancel in the ratios below, so no derivative flows through them.
+            chunk_top = score.detach().amax(1, keepdim=True)
+            risen = torch.maximum(top, chunk_top)
+            weights = unnormalized_weights(score - chunk_top, variance, tie)
+            chunk_total = weights.sum(1, keepdim=True)
+            # Normalized before the float32 product: rounding there cannot make weights that are
+            # settled, as on one picture at low noise, look as if they moved with x.
+            chunk_mean = ((weights / chunk_total).to(working) @ rows.to(working)).double()
+            chunk_total = chunk_total * unnormalized_weights(chunk_top - risen, variance, tie)
+            total = total * unnormalized_weights(top - risen, variance, tie) + chunk_total
+            mean = mean + chunk_total / total * (chunk_mean - mean)
             top = risen
-            total = total * shrink + weights.sum(1, keepdim=True)
-            mean = mean * shrink + weights.to(working) @ rows.to(working)
-        mean = mean / total * self._data.scale + self._data.shift
+        mean = mean * self._data.scale + self._data.shift
         return mean.reshape(x.shape).to(x.dtype)
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ size       centre crop and exact area resampling, picture by picture, so sizes m
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ _BROKEN = (
     RuntimeError,
     struct.error,
     zlib.error,
+    zipfile.BadZipFile,  # a member whose checksum does not fit
     Image.DecompressionBombError,
 )
 

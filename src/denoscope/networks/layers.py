@@ -174,12 +174,12 @@ class PositionalEmbedding(nn.Module):
 
     def __init__(self, features: int, endpoint: bool) -> None:
         super().__init__()
-        self.half = features // 2
-        self.endpoint = endpoint
+        self.frequencies = features // 2
+        self.last = self.frequencies - endpoint
 
     def forward(self, x: Float[Tensor, " rows"]) -> tuple[Tensor, Tensor]:
-        steps = torch.arange(self.half, dtype=x.dtype, device=x.device)
-        return waves(x, (1 / 10000) ** (steps / (self.half - self.endpoint)))
+        steps = torch.arange(self.frequencies, dtype=x.dtype, device=x.device)
+        return waves(x, (1 / 10000) ** (steps / self.last))
 
 
 class FourierEmbedding(nn.Module):

@@ -91,8 +91,8 @@ def _gap(source: ChartSource) -> Chart:
         "train-held-out-gap",
         "How much worse held-out pictures are denoised than training pictures",
         "At zero the network treats both alike: it generalizes. Above zero, by more than the band, it "
-        "knows its training pictures better than others of their kind. The Gaussian's line is what a "
-        "mean and covariance of so few pictures cost by themselves.",
+        "knows its training pictures better than others of their kind. The Gaussian's own gap "
+        "comes from taking mean and covariance from these pictures alone.",
         panels,
     )
 

@@ -193,7 +193,7 @@ def _read_table(path: Path, name: TableName) -> pl.DataFrame:
 def _read_pictures(path: Path) -> dict[str, np.ndarray]:
     _check_there(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except Exception as error:  # zip, zlib and npy faults share no class, and all mean the same
         raise InputError(
