@@ -54,9 +54,7 @@ class Row:
 def planned(faces: str | None) -> list[Row]:
     """Every row, the cheap ones first."""
     rows: list[Row] = []
-    digits = {"width": 32, "multipliers": (1, 2), "batch": 16}
-    few = {"width": 32, "multipliers": (1, 2), "batch": 16}
-    many = {"width": 32, "multipliers": (1, 2), "batch": 32}
+    network = {"width": 32, "multipliers": (1, 2)}
     for where, size, n in (
         ("digits", None, 400),
         ("mnist-5k", 14, 1000),
@@ -66,23 +64,27 @@ def planned(faces: str | None) -> list[Row]:
             rows.append(Row(f"{where}-{n}-{model}", model, Cell(where, size, n), expected))
     for n in (16, 32):
         for seed in (0, 1, 2):
-            cell = Cell("digits", None, n, seed, kimg=3.0 * n, **digits)
+            cell = Cell("digits", None, n, seed, kimg=2.0 * n, batch=16, **network)
             rows.append(_network(cell, "memorizing"))
     for seed in (0, 1, 2):
-        rows.append(_network(Cell("digits", None, 1200, seed, kimg=48, **many), "generalizing"))
+        rows.append(_network(Cell("digits", None, 1200, seed, kimg=40, **network), "generalizing"))
     for where, size, n in (
         ("digits", None, 1200),
         ("mnist-5k", 14, 4000),
         ("fashion-mnist", 8, 16384),
     ):
-        rows.append(_network(Cell(where, size, n, seed=3, kimg=1, **many), "undertrained"))
+        rows.append(_network(Cell(where, size, n, seed=3, kimg=1, **network), "undertrained"))
     for where, size, large in (("fashion-mnist", 8, 16384), ("mnist-5k", 14, 4000)):
         for seed in (0, 1):
-            rows.append(_network(Cell(where, size, 32, seed, kimg=96, **few), "memorizing"))
-            rows.append(_network(Cell(where, size, large, seed, kimg=48, **many), "generalizing"))
+            rows.append(
+                _network(Cell(where, size, 32, seed, kimg=64, batch=16, **network), "memorizing")
+            )
+            rows.append(
+                _network(Cell(where, size, large, seed, kimg=40, **network), "generalizing")
+            )
     if faces:
-        rows.append(_network(Cell(faces, 16, 32, 0, kimg=96, **few), "memorizing"))
-        rows.append(_network(Cell(faces, 16, 8000, 0, kimg=48, **many), "generalizing"))
+        rows.append(_network(Cell(faces, 16, 32, 0, kimg=64, batch=16, **network), "memorizing"))
+        rows.append(_network(Cell(faces, 16, 8000, 0, kimg=40, **network), "generalizing"))
     return rows
 
 

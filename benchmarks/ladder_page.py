@@ -34,7 +34,8 @@ def told(folder: Path, found: dict[str, Any]) -> str:
     for figure, words in _figures(found):
         name = f"{figure}.svg"
         if (folder / "figures" / name).is_file():
-            parts += [f"![{words.split('.')[0]}](studies/{folder.name}/figures/{name})", words]
+            alt = words.split("**")[1].rstrip(".") if words.startswith("**") else "Signals"
+            parts += [f"![{alt}](studies/{folder.name}/figures/{name})", words]
     if (folder / "figures" / "fig-12-samples.png").is_file():
         listed = ", ".join(f"{n:,}" for n in found["images"])
         parts += [

@@ -29,7 +29,7 @@ def karras_levels(
     """The n levels of the Karras grid, from sigma_max down to sigma_min, float64 (n,).
 
     >>> [round(s, 3) for s in karras_levels(10).tolist()]
-    [80.0, 42.415, 21.109, 9.723, 4.066, 1.501, 0.47, 0.117, 0.02, 0.002]
+    [80.0, 42.415, 21.109, 9.723, 4.066, 1.502, 0.47, 0.117, 0.02, 0.002]
     """
     if n < 1:
         raise InputError(f"{n} noise levels asked; give 1 or more")

@@ -98,6 +98,8 @@ def denoise(x, sigma):
 def open_model():
     return FunctionDenoiser(denoise, Spec("mine", (1, 8, 8), 0.002, 80.0))
 
+f = open_model
+
 def broken():
     raise ValueError("no weights here")
 

@@ -28,8 +28,8 @@ def made(tmp_path_factory) -> dict[str, Path]:
     """{"run": a finished run on 64 digits, "audit": an audit of it}; tests copy before they change."""
     folder = tmp_path_factory.mktemp("made")
     run, audit = folder / "run", folder / "audit"
-    assert main(shlex.split(f"train {TINY_TRAINING} --out {run} --quiet --debug")) == 0
-    assert main(shlex.split(f"audit {run} {TINY_AUDIT} --out {audit} --quiet --debug")) == 0
+    assert main(shlex.split(f"train {TINY_TRAINING} --out {run} --quiet")) == 0
+    assert main(shlex.split(f"audit {run} {TINY_AUDIT} --out {audit} --quiet")) == 0
     return {"run": run, "audit": audit}
 
 

@@ -17,7 +17,7 @@ from denoscope.errors import InputError
 
 VERBS = ["demo", "audit", "train", "sample", "report", "info"]
 SOURCE = str(Path(denoscope.__file__).parents[1])
-HEAVY = ("torch", "numpy", "polars", "altair", "accelerate", "PIL", "sklearn", "pydantic")
+HEAVY = ("torch", "numpy", "polars", "altair", "accelerate", "PIL", "sklearn")
 
 
 def python(*words: str) -> subprocess.CompletedProcess:

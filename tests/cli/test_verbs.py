@@ -1,5 +1,6 @@
 """Each verb does its job on digits: what it writes, what it says, what --json and --quiet make of it."""
 
+import functools
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from tiny_words import TINY_AUDIT, TINY_TRAINING
 
+from denoscope.cli.audit_job import AuditJob
 from denoscope.images import open_images
 from denoscope.tables import read_audit
 
@@ -22,6 +24,12 @@ PIECES = {
     "summary.json",
     "report.html",
 }
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No page is drawn: most of the time of a tiny audit, and other tests look at it."""
+    monkeypatch.setattr("denoscope.report.write_report", lambda folder, pictures: None)
 
 
 def test_audit_of_a_run_brings_its_split(place, say):
@@ -74,7 +82,7 @@ def test_audit_overwrites_only_when_asked(place, say):
     assert (place / "audit" / "report.html").read_text() != "old"
 
 
-def test_audit_chooses_a_folder_by_the_models_name(place, say):
+def test_audit_chooses_a_folder_by_the_models_name(place, say, undrawn):
     assert say(f"audit run {TINY_AUDIT} --samples 0 --quiet").code == 0
     assert (place / "audits" / "run" / "summary.json").is_file()
 
@@ -83,7 +91,7 @@ def test_audit_chooses_a_folder_by_the_models_name(place, say):
     ("words", "held_out"),
     [("--data digits --split 100 --split-seed 2", 1697), ("--data digits", 0)],
 )
-def test_audit_of_a_model_of_ones_own(words, held_out, place, say):
+def test_audit_of_a_model_of_ones_own(words, held_out, place, say, undrawn):
     name = f"own{held_out}"
     bad.model("return x / (1 + sigma**2)", name)(place)
     said = say(f"audit {name}:open_model {words} {TINY_AUDIT} --out new --json")
@@ -94,7 +102,7 @@ def test_audit_of_a_model_of_ones_own(words, held_out, place, say):
     assert ("warning: No held-out pictures" in said.err) == (held_out == 0)
 
 
-def test_held_out_pictures_of_another_place(place, say):
+def test_held_out_pictures_of_another_place(place, say, undrawn):
     bad.model("return x / (1 + sigma**2)", "own_other")(place)
     pixels = open_images("digits").pixels.numpy()
     np.savez("seen.npz", images=pixels[:60])
@@ -107,7 +115,7 @@ def test_held_out_pictures_of_another_place(place, say):
     assert (data.n_train, data.n_held_out, data.split_seed) == (60, 30, None)
 
 
-def test_a_run_on_a_moved_data_set_takes_data(place, say):
+def test_a_run_on_a_moved_data_set_takes_data(place, say, undrawn):
     bad.edit("run/run.json", data__where="/gone")(place)
     assert say(f"audit run --data digits {TINY_AUDIT} --samples 0 --out new --quiet").code == 0
 
@@ -153,7 +161,7 @@ def test_train_options_become_settings(place, say):
     assert (data["n"], data["twin"], data["split_seed"], data["size"]) == (50, 2, 7, 4)
 
 
-def test_a_run_opens_its_data_from_any_folder(place, say, monkeypatch):
+def test_a_run_opens_its_data_from_any_folder(place, say, monkeypatch, undrawn):
     np.savez("mine.npz", images=open_images("digits").pixels[:80].numpy())
     assert say(f"train {TINY_TRAINING} --data mine.npz --out new --quiet").code == 0
     (place / "elsewhere").mkdir()
@@ -204,7 +212,8 @@ def test_report_draws_again_from_tables_alone(place, say):
     (place / "audit" / "report.html").unlink()
     said = say("report audit --no-pictures --json")
     assert said.code == 0
-    assert json.loads(said.out) == {"report": "audit/report.html", "figures": []}
+    page = str(place / "audit" / "report.html")
+    assert json.loads(said.out) == {"report": page, "figures": []}
     assert "data:image/png" not in (place / "audit" / "report.html").read_text()
 
 
@@ -247,6 +256,8 @@ def test_info_of_data(place, say):
 
 def test_demo_audits_both_and_repeats(place, say, monkeypatch):
     monkeypatch.setattr("denoscope.cli.demo.MODELS", ("run", "other"))
+    small = functools.partial(AuditJob, pictures=8, samples=4, levels=4)
+    monkeypatch.setattr("denoscope.cli.demo.AuditJob", small)
     shutil.copytree(place / "run", place / "other")
     first = say("demo --out both")
     assert first.code == 0

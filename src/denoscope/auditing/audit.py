@@ -25,6 +25,7 @@ from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import Denoiser, check_denoiser
 from denoscope.errors import InputError
 from denoscope.images import Contained, DuplicateGroups, Pictures, contained, near_duplicate_groups
+from denoscope.images.pictures import split_permutation
 from denoscope.metrics import difference_of_means
 from denoscope.noise import karras_levels
 from denoscope.tables import (
@@ -142,28 +143,32 @@ def audit(
     groups, overlap = _duplicates(train, held_out)
     recorder = Recorder(seed)
 
+    # A seeded choice: the first pictures of a folder may all be of one class.
+    new = _choice(held_out, max(pictures, samples), seed) if held_out is not None else None
     shown: dict[str, list[Tensor]] = {}
-    for kind, source, count in (
-        ("train", train, min(pictures, len(train))),
-        ("held_out", held_out, min(pictures, len(held_out)) if held_out else 0),
-        ("noise", None, max(2, pictures // 2)),
+    for kind, source in (
+        ("train", _choice(train, pictures, seed)),
+        ("held_out", new),
+        ("noise", None),
     ):
-        if count:
-            batches = input_batches(kind, source, count, train.shape, seed=seed, batch=batch)
-            answers = measure(bench, batches, asked, recorder)
-            shown = answers if kind == "held_out" or not shown else shown
+        if kind == "held_out" and source is None:
+            continue
+        count = max(2, pictures // 2) if source is None else min(pictures, len(source))
+        batches = input_batches(kind, source, count, train.shape, seed=seed, batch=batch)
+        answers = measure(bench, batches, asked, recorder)
+        shown = answers if kind == "held_out" or not shown else shown
     _record_gaps(recorder, asked)
 
     labels = groups.labels if groups is not None else torch.arange(len(train))
     evidence = sample_evidence(
-        bench, recorder, train, held_out, labels, asked, count=samples, batch=batch
+        bench, recorder, train, new, labels, asked, count=samples, batch=batch
     )
 
     signals = read_signals(recorder, asked)
     notes = [level_note(recorder, level) for level in asked]
-    missing = _missing(held_out, samples)
+    missing = _missing(train, held_out, samples)
     summary = Summary(
-        verdict=decide(signals, notes, missing=bool(missing)),
+        verdict=decide(signals, notes, missing=held_out is None or not samples),
         headline=headline_figures(recorder, asked, seed),
         warnings=data_warnings(groups, overlap, len(train)) + _level_warnings(asked),
         levels=notes,
@@ -195,7 +200,7 @@ def audit(
             measurements=recorder.measurements(),
             values=recorder.per_picture(),
             samples=pl.DataFrame(evidence.rows, infer_schema_length=None),
-            pictures=shown_pictures(train, held_out, shown, evidence),
+            pictures=shown_pictures(train, new, shown, evidence),
             summary=summary,
         )
     )
@@ -224,6 +229,11 @@ def _check_sets(denoiser: Denoiser, train: Pictures, held_out: Pictures | None) 
         raise InputError(f"{len(train)} training pictures given: an audit needs 2 or more")
 
 
+def _choice(pictures: Pictures, count: int, seed: int) -> Pictures:
+    """`count` of the pictures (or all), a function of the set's size and the seed."""
+    return pictures.take(split_permutation(len(pictures), seed)[:count])
+
+
 def _duplicates(
     train: Pictures, held_out: Pictures | None
 ) -> tuple[DuplicateGroups | None, Contained | None]:
@@ -242,8 +252,12 @@ def _record_gaps(recorder: Recorder, levels: list[Level]) -> None:
                 recorder.pool(key._replace(metric="rmse_gap"), difference_of_means(held_out, train))
 
 
-def _missing(held_out: Pictures | None, samples: int) -> list[str]:
+def _missing(train: Pictures, held_out: Pictures | None, samples: int) -> list[str]:
     missing = []
+    if train.pixels.dtype != torch.uint8:
+        missing.append(
+            "Duplicates were not searched for: that takes uint8 pictures, these are latents."
+        )
     if held_out is None:
         missing.append(
             "No held-out pictures: the gap between training and held-out inputs and the position "

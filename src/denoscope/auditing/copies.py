@@ -15,6 +15,7 @@ from torch import Tensor
 from denoscope.auditing.measuring import Bench, Level
 from denoscope.auditing.recorder import Key, Recorder
 from denoscope.images import Pictures
+from denoscope.images.pictures import split_permutation
 from denoscope.metrics import Memorization, gl_pixel, memorization
 from denoscope.noise import noise
 from denoscope.sampling import Step, trajectory
@@ -73,8 +74,9 @@ def sample_evidence(
         rows += _rows(recorder.seed, found, queries, ids, train, "")
     else:
         kept = min(count, len(train) // 2)
-        control, rest = train.take(slice(0, kept)), train.take(slice(kept, len(train)))
-        _record(recorder, control.floats(), control.ids.tolist(), rest, groups[kept:], "", "train")
+        order = split_permutation(len(train), recorder.seed)
+        control, rest = train.take(order[:kept]), train.take(order[kept:])
+        _record(recorder, control.floats(), control.ids.tolist(), rest, groups[order[kept:]], "", "train")
     return SampleEvidence(drawn, rows, nearest)
 
 

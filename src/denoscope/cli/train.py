@@ -45,7 +45,7 @@ def train(
     \b
     Examples:
       denoscope train --data mnist-5k --images 4000 --width 32 --out runs/mnist
-      denoscope train --data photos/ --size 32 --images 1000 --kimg 500 --out runs/a
+      denoscope train --data photos/ --size 32 --images 1000 --out runs/photos
     """
     voice = Voice(as_json, quiet)
     pictures, record = words.open_data(data, size, images, split_seed, twin)

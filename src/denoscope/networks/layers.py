@@ -122,23 +122,27 @@ class ResamplingConv(nn.Module):
         )
 
     def resampled(self, x: Images, padding: int | None = None) -> NewImages:
+        """The filter along rows and columns as two matrix products.
+
+        On a CPU several times faster than a grouped convolution in bfloat16.
+        """
         if self.resample is None:
             return x
-        if self.taps == (1, 1):  # equal to the general case, several times faster
-            if self.resample == "up":
-                return functional.interpolate(x, scale_factor=2.0, mode="nearest")
-            rows = x[:, :, 0::2] + x[:, :, 1::2]
-            return (rows[..., 0::2] + rows[..., 1::2]) * 0.25
-        channels = x.shape[1]
-        assert self.resample_filter is not None
-        weight = self.resample_filter.to(x.dtype).expand(channels, -1, -1, -1)
         if padding is None:
             padding = (len(self.taps) - 1) // 2
-        if self.resample == "down":
-            return functional.conv2d(x, weight, stride=2, padding=padding, groups=channels)
-        return functional.conv_transpose2d(
-            x, 4 * weight, stride=2, padding=padding, groups=channels
-        )
+        height, width = x.shape[2:]
+        if self.resample == "up":
+            rows, columns = (2 * self.filter_matrix(2 * n, padding, x) for n in (height, width))
+            return rows @ x @ columns.T
+        rows, columns = (self.filter_matrix(n, padding, x) for n in (height, width))
+        return rows.T @ x @ columns
+
+    def filter_matrix(self, size: int, padding: int, like: Tensor) -> Float[Tensor, "{size} half"]:
+        """Column j holds the taps around the places 2j and 2j + 1; those outside are dropped."""
+        assert self.resample_filter is not None
+        taps = self.resample_filter[0].sum(1, keepdim=True).to(like.dtype)
+        unit_vectors = torch.eye(size, dtype=like.dtype, device=like.device)[:, None]
+        return functional.conv1d(unit_vectors, taps, stride=2, padding=padding)[:, 0]
 
 
 def group_count(channels: int) -> int:

@@ -34,6 +34,7 @@ from denoscope.training.state import load_state, save_state, save_weights
 __all__ = ["Progress", "train"]
 
 REPORTS = 200  # progress is yielded about this often over a run
+MOST_STEPS = 500  # between reports, and so between saved states of a very long run
 STATE_SECONDS = 60.0  # the first report after so long saves the state: what a kill can cost
 
 
@@ -116,7 +117,7 @@ def _steps(
     optimizer = accelerator.prepare_optimizer(optimizer)
 
     snapshots = {settings.step_of(s): s for s in settings.snapshots_kimg}
-    every = max(1, settings.steps // REPORTS)
+    every = max(1, min(settings.steps // REPORTS, MOST_STEPS))
     losses: list[Tensor] = []
     started = saved = time.monotonic()
     for step in range(done, settings.steps):

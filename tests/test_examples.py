@@ -1,0 +1,77 @@
+"""Every example runs as a user would run it, on digits."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+
+pytestmark = pytest.mark.slow
+
+
+def run(name: str, *words: object, folder: Path, code: int = 0) -> str:
+    """The example's output; it is started in `folder`, so that what it leaves lies there."""
+    path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "examples" / name, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, str]:
+    """(run folder, output) of the second example, on a short training."""
+    folder = tmp_path_factory.mktemp("examples")
+    return folder / "run", run("02_train_and_audit.py", folder / "run", 2, folder=folder)
+
+
+def test_all_are_run_and_short():
+    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05"]
+    for path in EXAMPLES:
+        assert len(path.read_text().splitlines()) < 60, path.name
+
+
+def test_closed_forms_are_told_apart(tmp_path):
+    said = run("01_audit_a_closed_form.py", folder=tmp_path)
+    assert "MultiDeltaDenoiser: memorizing" in said
+    assert "GaussianDenoiser: generalizing" in said
+
+
+def test_training_goes_on_and_is_audited(trained):
+    folder, said = trained
+    assert (folder / "weights.safetensors").is_file()
+    assert "of 2,000 pictures, loss" in said
+    assert said.splitlines()[-1].startswith("  ")
+
+
+def test_one_picture_through_every_denoiser(trained, tmp_path):
+    folder, _ = trained
+    said = run("03_denoise_one_picture.py", folder, tmp_path / "grid.png", folder=tmp_path)
+    assert len(said.splitlines()) == 12
+    assert (tmp_path / "grid.png").stat().st_size > 1000
+    *_, lowest, _ = said.splitlines()
+    sigma, network, gaussian, _delta = map(float, lowest.split())
+    assert sigma == 0.002
+    assert network < 0.1  # at the lowest level doing nothing is right
+    assert gaussian > network  # 32 pictures do not span the space (Li et al. 2024, fig. 16)
+
+
+def test_a_function_is_a_denoiser(tmp_path):
+    said = run("04_your_own_model.py", folder=tmp_path)
+    assert said.startswith("undertrained")
+
+
+def test_a_memorizing_candidate_is_stopped(tmp_path):
+    said = run("05_gate_a_release.py", tmp_path / "audit", folder=tmp_path, code=3)
+    assert said.startswith("memorizing")
+    assert (tmp_path / "audit" / "report.html").is_file()
