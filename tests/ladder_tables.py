@@ -77,7 +77,13 @@ def _cell(
 ) -> dict:
     value = {"value": 1 - level, "low": 0.9 - level, "high": 1.1 - level, "vote": verdict}
     return {
-        **{"cell": cell, "n": n, "kimg": kimg, "finished": finished, "seed": seed},
-        **{"verdict": verdict, "confidence": 0.8, "signals": {"copies": value, "gap": value}},
+        "cell": cell,
+        "n": n,
+        "kimg": kimg,
+        "finished": finished,
+        "seed": seed,
+        "verdict": verdict,
+        "confidence": 0.8,
+        "signals": {"copies": value, "gap": value},
         "headline": {"memorization_ratio_control": {"value": 0.0}},
     }

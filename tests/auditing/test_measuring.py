@@ -6,6 +6,7 @@ from denoscope.auditing import audit, count_evaluations
 from denoscope.auditing.measuring import audit_levels
 from denoscope.closed_form import GaussianDenoiser
 from denoscope.errors import InputError, RunError
+from denoscope.images.pictures import split_permutation
 from denoscope.metrics import linearity_cosine
 from denoscope.noise import karras_levels, noise
 
@@ -57,8 +58,13 @@ def test_nothing_is_denoised_twice(counted):
     assert len(rows) == len(set(rows))
 
 
+def chosen(pictures):
+    """The fifteen that an audit of seed 2 shows: a seeded choice."""
+    return pictures.take(split_permutation(len(pictures), 2)[:15])
+
+
 def test_one_draw_of_noise_serves_every_level(counted, small_sets):
-    train = small_sets[0]
+    train = chosen(small_sets[0])
     first = counted[0].calls[:10]
     x0 = train.floats(slice(0, 6))
     eps = noise(train.ids[:6].tolist(), train.shape, seed=2, stream="train")
@@ -69,10 +75,10 @@ def test_one_draw_of_noise_serves_every_level(counted, small_sets):
 
 def test_errors_equal_their_definition(counted, small_sets):
     denoiser, found, _ = counted
-    train = small_sets[0]
-    x0 = train.floats(slice(0, 15)).double()
+    train = chosen(small_sets[0])
+    x0 = train.floats().double()
     eps = noise(train.ids[:15].tolist(), train.shape, seed=2, stream="train").double()
-    mean = train.floats().double().mean(0)
+    mean = small_sets[0].floats().double().mean(0)
     for sigma in karras_levels(10).tolist():
         x = x0 + sigma * eps
         answer = denoiser.denoiser(x, torch.tensor([sigma]).double())
@@ -96,7 +102,7 @@ def test_errors_equal_their_definition(counted, small_sets):
 
 def test_linearity_equals_its_definition_on_pairs(counted, small_sets):
     denoiser, found, _ = counted
-    held_out = small_sets[1]
+    held_out = chosen(small_sets[1])
     sigma = karras_levels(10)[6].item()
     ids = held_out.ids[:14].tolist()  # fifteen: the last has no partner
     x = held_out.floats(slice(0, 14)).double()

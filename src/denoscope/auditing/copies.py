@@ -76,7 +76,15 @@ def sample_evidence(
         kept = min(count, len(train) // 2)
         order = split_permutation(len(train), recorder.seed)
         control, rest = train.take(order[:kept]), train.take(order[kept:])
-        _record(recorder, control.floats(), control.ids.tolist(), rest, groups[order[kept:]], "", "train")
+        _record(
+            recorder,
+            control.floats(),
+            control.ids.tolist(),
+            rest,
+            groups[order[kept:]],
+            "",
+            "train",
+        )
     return SampleEvidence(drawn, rows, nearest)
 
 

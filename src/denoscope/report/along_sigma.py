@@ -12,18 +12,27 @@ from denoscope.report.palette import (
     denoiser_style,
     in_order,
     input_name,
-    input_style,
     pair_style,
 )
 from denoscope.report.source import ChartSource
 from denoscope.tables import INPUTS
 
-__all__ = ["ALONG_SIGMA", "DRAWN", "plain_chart"]
+__all__ = [
+    "by_inputs",
+    "difference_chart",
+    "error_chart",
+    "gap_chart",
+    "linearity_chart",
+    "linearity_norm_chart",
+    "plain_chart",
+    "psnr_chart",
+]
 
 _FLOOR = 5e-4  # one gray level is 8e-3: smaller errors are all as good as none
+_WIDEST = 0.25  # differences beyond it are beyond doubt, and would flatten the rest
 
 
-def _by_inputs(
+def by_inputs(
     source: ChartSource,
     rows: pl.DataFrame,
     y_title: str,
@@ -63,7 +72,7 @@ def _by_inputs(
     )
 
 
-def _denoising_error(source: ChartSource) -> Chart:
+def error_chart(source: ChartSource) -> Chart:
     rows = source.metric("rmse")
     idle = [
         source.metric(f"{name}_rmse").with_columns(denoiser=pl.lit(name), reference=pl.lit(""))
@@ -72,7 +81,7 @@ def _denoising_error(source: ChartSource) -> Chart:
     rows = pl.concat([rows, *idle]).sort("sigma")
     rows = rows.filter(pl.col("mean") < 3)  # doing nothing costs sigma, up to 80
     rows = rows.with_columns(pl.col("mean", "low", "high").clip(_FLOOR))
-    panels = _by_inputs(source, rows, "RMSE to the clean picture", y_scale="log")
+    panels = by_inputs(source, rows, "RMSE to the clean picture", y_scale="log")
     return Chart(
         "denoising-error",
         "How far each denoiser lands from the clean picture",
@@ -83,9 +92,9 @@ def _denoising_error(source: ChartSource) -> Chart:
     )
 
 
-def _gap(source: ChartSource) -> Chart:
+def gap_chart(source: ChartSource) -> Chart:
     rows = source.metric("rmse_gap")
-    panels = _by_inputs(source, rows, "RMSE held-out minus training", hold=(0.0,))
+    panels = by_inputs(source, rows, "RMSE held-out minus training", hold=(0.0,))
     panels = tuple(replace(panel, caption="Held-out minus training") for panel in panels)
     return Chart(
         "train-held-out-gap",
@@ -97,83 +106,9 @@ def _gap(source: ChartSource) -> Chart:
     )
 
 
-def _closeness(source: ChartSource) -> Chart:
-    rows = source.metric("score_error")
-    panels = _by_inputs(
-        source,
-        rows,
-        "RMSE between two denoisers",
-        order=("held_out", "train", "noise"),
-        hold=(0.0,),
-        shaded=True,
-        style=pair_style,
-    )
-    return Chart(
-        "distance-to-closed-forms",
-        "How far the network is from the Gaussian and from the multi-delta denoiser",
-        "A generalizing network hugs the Gaussian (green near zero), a memorizing one the multi-delta "
-        "(orange near zero) where the ground is gray: there the multi-delta answers with one training "
-        "picture. To the right of it all are alike, and nearness to the multi-delta means nothing.",
-        panels,
-        figure="Fig. 2 (left)",
-    )
-
-
-def _toward(source: ChartSource) -> Chart:
-    rows = source.metric("toward_multi_delta").filter(denoiser="network")
-    if rows.is_empty():
-        return Chart("toward-multi-delta", "", "", ())
-    rows = rows.with_columns(
-        series=pl.col("inputs").map_elements(lambda one: input_style(one).name, pl.String),
-        mean=pl.col("mean").clip(-0.5, 1.5),
-        low=pl.col("low").clip(-0.5, 1.5),
-        high=pl.col("high").clip(-0.5, 1.5),
-    )
-    present = set(rows["inputs"].unique())
-    panel = curve_panel(
-        rows,
-        [input_style(inputs) for inputs in ("held_out", "train", "noise") if inputs in present],
-        caption="0 the Gaussian, 1 the multi-delta",
-        y_title="place between the two",
-        x_domain=sigma_domain(source.rows["sigma"]),
-        y_domain=value_domain(rows, "linear", (0.0, 1.0)),
-        rules=(0.0, 1.0),
-        shaded_below=source.collapse,
-    )
-    return Chart(
-        "toward-multi-delta",
-        "Where the network stands between the Gaussian and the training pictures",
-        "The network's answer, projected on the line from the Gaussian's answer (0) to the "
-        "multi-delta's (1). Near 1 over the gray ground, on held-out inputs, it memorizes.",
-        (panel,),
-    )
-
-
-def _explained(source: ChartSource) -> Chart:
-    names = ("explained_gaussian", "explained_multi_delta")
-    rows = pl.concat([source.metric(name) for name in names]).sort("sigma")
-    rows = rows.with_columns(pl.col("mean", "low", "high").clip(-1, 1))
-    panels = _by_inputs(
-        source,
-        rows,
-        "share explained",
-        order=("held_out", "train", "noise"),
-        hold=(0.0, 1.0),
-        shaded=True,
-        style=lambda _, reference: denoiser_style(reference),
-    )
-    return Chart(
-        "share-explained",
-        "How much of the network each closed form explains",
-        "1: the closed form answers exactly as the network does. 0 or below: no better than a "
-        "constant. Values below -1 are drawn at -1.",
-        panels,
-    )
-
-
-def _linearity(source: ChartSource) -> Chart:
+def linearity_chart(source: ChartSource) -> Chart:
     rows = source.metric("linearity_cosine")
-    panels = _by_inputs(
+    panels = by_inputs(
         source, rows, "linearity score (cosine)", order=("held_out", "noise", "train"), hold=(1.0,)
     )
     return Chart(
@@ -181,15 +116,15 @@ def _linearity(source: ChartSource) -> Chart:
         "How linear the network is",
         "The cosine between the network's answer to a mix of two noisy pictures and the mix of its two "
         "answers. Generalizing networks stay near the Gaussian's line, which is the reference, not 1; "
-        "memorizing ones dip at middle noise.",
+        "memorizing ones fall towards the multi-delta's at middle noise.",
         panels,
         figure="Figs 1 and 13",
     )
 
 
-def _linearity_norm(source: ChartSource) -> Chart:
+def linearity_norm_chart(source: ChartSource) -> Chart:
     rows = source.metric("linearity_norm_ratio")
-    panels = _by_inputs(
+    panels = by_inputs(
         source,
         rows,
         "distance from linearity (norm ratio)",
@@ -206,38 +141,29 @@ def _linearity_norm(source: ChartSource) -> Chart:
     )
 
 
-def _effective(source: ChartSource) -> Chart:
-    rows = source.metric("effective_pictures")
-    if rows.is_empty():
-        return Chart("effective-pictures", "", "", ())
-    rows = rows.with_columns(
-        series=pl.col("inputs").map_elements(lambda one: input_style(one).name, pl.String)
-    )
-    present = set(rows["inputs"].unique())
-    n_train = max(1, source.tables.summary.provenance.data.n_train)
-    panel = curve_panel(
+def difference_chart(source: ChartSource) -> Chart:
+    rows = source.metric("rmse_difference")
+    rows = rows.with_columns(pl.col("mean", "low", "high").clip(-_WIDEST, _WIDEST))
+    panels = by_inputs(
+        source,
         rows,
-        [input_style(inputs) for inputs in ("held_out", "train", "noise") if inputs in present],
-        caption=f"Out of {n_train:,} training pictures",
-        y_title="effective number of pictures",
-        x_domain=sigma_domain(source.rows["sigma"]),
-        y_domain=value_domain(rows, "log", (1.0, float(n_train))),
-        y_scale="log",
-        rules=(1.0, float(n_train)),
-        shaded_below=source.collapse,
+        "RMSE of the network less that of ...",
+        hold=(0.0,),
+        style=lambda _, reference: denoiser_style(reference),
     )
     return Chart(
-        "effective-pictures",
-        "How many training pictures share the multi-delta's answer",
-        "At the lower line it has collapsed onto a single picture, at the upper one it answers their "
-        "mean. The gray ground, here and above, is where it answers held-out inputs with fewer than two.",
-        (panel,),
+        "against-simple-denoisers",
+        "Whether the network beats the simplest denoisers",
+        "Below zero it does, on the same noisy pictures. Above zero on its own training pictures the "
+        "level is broken (worse than the gray lines) or underfit (worse than the Gaussian); above zero on "
+        f"held-out pictures alone is evidence of memorization. Values beyond {_WIDEST:g} are drawn there.",
+        panels,
     )
 
 
-def _psnr(source: ChartSource) -> Chart:
+def psnr_chart(source: ChartSource) -> Chart:
     rows = source.metric("psnr").with_columns(pl.col("mean", "low", "high").clip(upper_bound=80))
-    panels = _by_inputs(source, rows, "PSNR (dB)")
+    panels = by_inputs(source, rows, "PSNR (dB)")
     return Chart(
         "psnr",
         "Denoising error, in decibels",
@@ -247,29 +173,10 @@ def _psnr(source: ChartSource) -> Chart:
     )
 
 
-def _norm_ratio(source: ChartSource) -> Chart:
-    rows = source.metric("score_error_norm_ratio").filter(pl.col("mean") < 10)
-    panels = _by_inputs(
-        source,
-        rows,
-        "distance over the first one's norm",
-        order=("held_out", "train", "noise"),
-        hold=(0.0,),
-        shaded=True,
-        style=pair_style,
-    )
-    return Chart(
-        "relative-distance-to-closed-forms",
-        "The distances between denoisers, relative to the size of the answer",
-        "As in the chart of distances above, each divided by the norm of the first one's answer.",
-        panels,
-    )
-
-
 def plain_chart(source: ChartSource, metric: str) -> Chart:
     """The chart of a metric that has none of its own: mean against sigma, a panel a kind of input."""
     words = metric.replace("_", " ")
-    panels = _by_inputs(
+    panels = by_inputs(
         source,
         source.metric(metric),
         words,
@@ -277,16 +184,3 @@ def plain_chart(source: ChartSource, metric: str) -> Chart:
     )
     reading = "A measurement without words of its own here; see the tables' reference."
     return Chart(metric.replace("_", "-"), words.capitalize(), reading, panels)
-
-
-ALONG_SIGMA = (
-    *(_closeness, _toward, _gap, _denoising_error, _linearity, _linearity_norm),
-    *(_explained, _psnr, _norm_ratio, _effective),
-)
-
-DRAWN = {
-    *("rmse", "identity_rmse", "mean_rmse", "psnr", "rmse_gap"),
-    *("score_error", "score_error_norm_ratio", "toward_multi_delta", "effective_pictures"),
-    *("explained_gaussian", "explained_multi_delta", "linearity_cosine", "linearity_norm_ratio"),
-}
-"""The metrics that these charts show; `plain_chart` shows any other."""

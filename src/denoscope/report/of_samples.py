@@ -7,7 +7,7 @@ from denoscope.report.curves import Panel, distribution_panel
 from denoscope.report.palette import denoiser_style, in_order
 from denoscope.report.source import ChartSource
 
-__all__ = ["OF_SAMPLES"]
+__all__ = ["gl_chart", "ratio_chart"]
 
 
 def _distribution(
@@ -34,7 +34,7 @@ def _distribution(
     )
 
 
-def _ratios(source: ChartSource) -> Chart:
+def ratio_chart(source: ChartSource) -> Chart:
     title = "d1/d2: distance to the nearest over the next"
     return Chart(
         "copy-ratio",
@@ -46,7 +46,7 @@ def _ratios(source: ChartSource) -> Chart:
     )
 
 
-def _gl(source: ChartSource) -> Chart:
+def gl_chart(source: ChartSource) -> Chart:
     return Chart(
         "gl",
         "How far samples are from the training set",
@@ -56,6 +56,3 @@ def _gl(source: ChartSource) -> Chart:
         _distribution(source, "gl", "Share of pictures with a smaller GL", "GL, in pixels", None),
         figure="Fig. 13 (left)",
     )
-
-
-OF_SAMPLES = (_ratios, _gl)

@@ -52,6 +52,7 @@ def page_html(tables: AuditTables, pictures: bool = True) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "sigma": sigma_text, "figure_name": figure_name}
+    environment.filters["on_scale"] = _on_scale
     environment.globals |= {"interval": interval}
     source = environment.loader.get_source  # type: ignore[union-attr]
     scripts = [_script(_vega()), _script(source(environment, "page.js")[0])]
@@ -79,6 +80,11 @@ def page_html(tables: AuditTables, pictures: bool = True) -> str:
     )
 
 
+def _on_scale(value: float) -> str:
+    """The place of a signal on a line of 120 units, from 0 to 1; beyond the ends, at the end."""
+    return f"{120 * min(1.0, max(0.0, value)):.1f}"
+
+
 @functools.cache
 def _vega() -> str:
     return vl_convert.javascript_bundle(None, vega_lite_version())  # type: ignore[arg-type]
@@ -100,8 +106,8 @@ def _citations(given: list[str]) -> list[str]:
 
 
 _COLUMNS = (
-    ("Error, training", "rmse", "network", "", "train"),
-    ("Error, held-out", "rmse", "network", "", "held_out"),
+    ("Error, train", "rmse", "network", "", "train"),
+    ("Error, held out", "rmse", "network", "", "held_out"),
     ("Gap", "rmse_gap", "network", "", "held_out"),
     ("To Gaussian", "score_error", "network", "gaussian", "held_out"),
     ("To multi-delta", "score_error", "network", "multi_delta", "held_out"),

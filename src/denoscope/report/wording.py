@@ -62,6 +62,8 @@ HEADLINE_NAMES = {
     "rmse_gap": "Held-out minus training denoising error (RMSE)",
     "score_error_gaussian": "Distance to the Gaussian denoiser (RMSE)",
     "score_error_multi_delta": "Distance to the multi-delta denoiser (RMSE)",
+    "linearity_lowest_held_out": "Lowest linearity score on held-out pictures",
+    "linearity_lowest_noise": "Lowest linearity score on noise alone",
     "linearity_cosine": "Linearity score (cosine)",
     "linearity_cosine_gaussian": "Linearity score of the Gaussian denoiser, the reference",
     "toward_multi_delta": "Place between the Gaussian (0) and the multi-delta (1)",
