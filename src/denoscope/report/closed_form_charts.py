@@ -162,23 +162,6 @@ def effective_chart(source: ChartSource) -> Chart:
         y_scale="log",
         hold=(1.0, float(n_train)),
     )
-    return Chart("effective-pictures", "", "", ())
-    rows = rows.with_columns(
-        series=pl.col("inputs").map_elements(lambda one: input_style(one).name, pl.String)
-    )
-    present = set(rows["inputs"].unique())
-    n_train = max(1, source.tables.summary.provenance.data.n_train)
-    panel = curve_panel(
-        rows,
-        [input_style(inputs) for inputs in ("held_out", "train", "noise") if inputs in present],
-        caption=f"Out of {n_train:,} training pictures",
-        y_title="effective number of pictures",
-        x_domain=sigma_domain(source.rows["sigma"]),
-        y_domain=value_domain(rows, "log", (1.0, float(n_train))),
-        y_scale="log",
-        rules=(1.0, float(n_train)),
-        shaded_below=source.collapse,
-    )
     return Chart(
         "effective-pictures",
         "How many training pictures share the multi-delta's answer",
