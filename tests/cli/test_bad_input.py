@@ -294,6 +294,16 @@ def test_full_disk_in_training_leaves_a_run_that_resumes(place, say):
 
 @pytest.mark.parametrize("verb", ["audit", "sample"])
 def test_interrupt_leaves_nothing(verb, place, say):
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background job ignores it
+    try:
+        _interrupted_verb_leaves_nothing(verb, place, say)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupted_verb_leaves_nothing(verb, place, say):
     bad.model("os.kill(os.getpid(), signal.SIGINT); return x", f"stops_{verb}")(place)
     before = contents(place)
     extra = MINE if verb == "audit" else "--out new"

@@ -18,6 +18,7 @@ EVERYTHING = [
     "gl",
     "linearity",
     "linearity-norm-ratio",
+    "against-simple-denoisers",
     "share-explained",
     "psnr",
     "relative-distance-to-closed-forms",

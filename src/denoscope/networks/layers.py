@@ -79,7 +79,6 @@ class ResamplingConv(nn.Module):
         filter_last: bool = False,
     ) -> None:
         super().__init__()
-        self.outputs = outputs
         self.resample = resample
         self.taps = tuple(taps)
         self.filter_last = filter_last

@@ -58,7 +58,6 @@ class ResidualBlock(nn.Module):
         attention: bool = False,
     ) -> None:
         super().__init__()
-        self.outputs = outputs
         self.dropout = style.dropout
         self.skip_scale = style.skip_scale
         self.adaptive_scale = style.adaptive_scale
