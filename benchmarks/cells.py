@@ -15,6 +15,8 @@ from denoscope.networks import NetworkSettings
 from denoscope.tables import ModelNote
 from denoscope.training import DataRecord, RunRecord, TrainSettings, train
 
+HELD_OUT = 2000  # of a ladder: more are not looked at, and finding duplicates takes its time
+
 __all__ = ["Cell", "audit_cell", "audit_denoiser", "opened", "train_cell"]
 
 
@@ -104,32 +106,43 @@ def audit_cell(
     *,
     pictures: int = 200,
     samples: int = 100,
+    beyond: int | None = None,
     again: bool = False,
 ) -> dict[int, Audit]:
     """Audits of a run, or of one of its snapshots, by sampling seed: RUN/audits/NAME-seed-S.
 
-    again: measure anew what is there already, as after a change of the rule.
+    beyond: take held-out pictures from outside the first `beyond` of the split, as a ladder does with
+    its largest N: all its networks are then shown the same pictures under the same noise. again:
+    measure anew what is there already, as after a change of the rule.
     """
     run = model if model.is_dir() else model.parent.parent
     name = "weights" if model.is_dir() else model.stem
+    name += f"-beyond-{beyond}" if beyond else ""
     found: dict[int, Audit] = {}
     opened_model: Model | None = None
     for seed in seeds:
         out = run / "audits" / f"{name}-seed-{seed}"
         if not (out / "summary.json").is_file() or again:
             opened_model = opened_model or describe_model(model)
-            made = audit_denoiser(opened_model, seed, pictures=pictures, samples=samples)
+            made = audit_denoiser(
+                opened_model, seed, pictures=pictures, samples=samples, beyond=beyond
+            )
             made.save(out, overwrite=True)
         found[seed] = Audit.load(out)
     return found
 
 
-def audit_denoiser(model: Model, seed: int, *, pictures: int, samples: int) -> Audit:
-    """Audit one of our own runs on the split that its record names."""
+def audit_denoiser(
+    model: Model, seed: int, *, pictures: int, samples: int, beyond: int | None = None
+) -> Audit:
+    """Audit one of our own runs on the split that its record names; `beyond`: see `audit_cell`."""
     if model.record is None:
         raise InputError(f"{model.where} brings no record of its data: give a run of ours")
     data = model.record.data
-    train_set, held_out = data.split(opened(data.where, data.size))
+    whole = opened(data.where, data.size)
+    train_set, held_out = data.split(whole)
+    if beyond:
+        held_out = whole.split(max(beyond, data.n), data.split_seed)[1].take(slice(0, HELD_OUT))
     return audit(
         model.denoiser,
         train_set,

@@ -75,12 +75,15 @@ def collect(words: argparse.Namespace) -> None:
             cell = f"N={n}" if finished else f"N={n} at {kimg:g} kimg"
             seeds = words.seeds if finished else words.seeds[:1]
             print(f"{cell} ...", flush=True)
-            for seed, found in audit_cell(model, seeds, again=words.again).items():
+            for seed, found in audit_cell(
+                model, seeds, pictures=words.audited, beyond=words.beyond, again=words.again
+            ).items():
                 rows = found.table.filter(pl.col("metric").is_in(KEPT))
                 frames.append(rows.with_columns(cell=pl.lit(cell)))
                 verdicts.append(_verdict_row(cell, n, kimg, finished, seed, found))
             if finished and words.pictures:
-                networks[f"N={n}"]["pictures"] = str(folder / "audits" / "weights-seed-0")
+                first = f"weights-beyond-{words.beyond}-seed-{words.seeds[0]}"
+                networks[f"N={n}"]["pictures"] = str(folder / "audits" / first)
     if not frames:
         raise SystemExit("no finished network: give --runs with {n}, or leave out --no-train")
     if words.pictures:
@@ -100,7 +103,7 @@ def _cell(words: argparse.Namespace, n: int) -> Cell:
 def _network_note(record: RunRecord) -> dict[str, Any]:
     settings, data = record.settings, record.data
     return {
-        "data": data.name,
+        "data": Path(data.name).stem,  # a file's place is nobody's business
         "fingerprint": data.fingerprint[:16],
         "side": settings.network.shape[-1],
         "channels": settings.network.shape[0],
@@ -217,7 +220,7 @@ def _rho(one: list[float], two: list[float]) -> float | None:
     return None if rho != rho else round(rho, 4)
 
 
-def _samples(networks: dict[str, dict[str, Any]], count: int = 10, side: int = 32) -> bytes:
+def _samples(networks: dict[str, dict[str, Any]], count: int = 12, side: int = 48) -> bytes:
     """Fig. 12: for each N a row of samples, and below each its nearest training picture."""
     import io
 
@@ -260,6 +263,10 @@ def main() -> None:
     parser.add_argument("--data", default="fashion-mnist")
     parser.add_argument("--size", type=int)
     parser.add_argument("--images", type=_numbers, default=[16, 64, 256, 1024, 4096, 16384])
+    parser.add_argument(
+        "--beyond", type=int, help="held-out pictures lie outside so many (largest N)"
+    )
+    parser.add_argument("--audited", type=int, default=400, help="pictures denoised in an audit")
     parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2])
     parser.add_argument(
         "--no-train", action="store_true", help="leave out runs that are not finished"
@@ -279,15 +286,16 @@ def main() -> None:
     )
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "gallery.md")
     words = parser.parse_args()
+    words.beyond = words.beyond or max(words.images)
     if words.runs:
         collect(words)
     elif not (words.out / "verdicts.json").is_file():
         raise SystemExit(f"{words.out} holds no study: give --runs to make one")
     found = claims(words.out)
     write_file(words.out / "claims.json", _json(found))
-    text = told(words.out, found)
     for path in write_ladder_figures(words.out):
         print(path)
+    text = told(words.out, found)  # after the figures: it shows those that are there
     fill_block(words.page, words.out.name, text)
     print(text)
 
