@@ -34,7 +34,7 @@ test-slow: install  ## the trainings, the kill tests and the rest that takes min
 lint: install  ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: install  ## the documentation, strictly, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
