@@ -45,6 +45,9 @@ def test_a_cell_is_trained_and_audited_once(small_cell, tmp_path):
     assert (weights.stat().st_mtime_ns, summary.stat().st_mtime_ns) == (before, written)
     audit_cell(run, (3,), pictures=6, samples=4, again=True)
     assert summary.stat().st_mtime_ns > written
+    common = audit_cell(run, (3,), pictures=6, samples=4, beyond=500)[3].tables.summary.provenance
+    assert (common.data.n_train, common.data.n_held_out) == (8, 1797 - 500)
+    assert (run / "audits" / "weights-beyond-500-seed-3").is_dir()
 
 
 def test_a_finished_run_of_other_pictures_is_refused(small_cell, tmp_path):

@@ -327,6 +327,7 @@ def test_interrupted_training_resumes(place, say):
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": SOURCE},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else inherited ignored
     )
     while not (place / "new" / "run.json").exists() and process.poll() is None:
         time.sleep(0.05)
