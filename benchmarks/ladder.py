@@ -12,6 +12,7 @@ measures move with N and with each other; Spearman's rho says how surely, seed b
 import argparse
 import itertools
 import json
+import statistics
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from PIL import Image
 
 from denoscope.auditing import Audit
 from denoscope.metrics import spearman
-from denoscope.report.ladder import Ladder, read_ladder
+from denoscope.report.ladder import INTERMEDIATE, Ladder, read_ladder
 from denoscope.report.ladder_charts import write_ladder_figures
 from denoscope.tables import Verdict, write_file
 from denoscope.training import RunRecord
@@ -33,6 +34,7 @@ from denoscope.training import RunRecord
 ROOT = Path(__file__).resolve().parent.parent
 STUDY = ROOT / "docs" / "studies" / "fashion-mnist-16"
 HOLDS = 0.9
+LEFT = 1.02  # the distance has risen again: by more than this factor over its lowest
 KEPT = (
     *("linearity_cosine", "score_error", "gl_pixel", "memorization_ratio"),
     *("rmse", "rmse_gap", "toward_multi_delta", "effective_pictures"),
@@ -56,7 +58,7 @@ TOGETHER = ("linearity_held_out", "distance_to_gaussian", "gl_over_control", "me
 
 def collect(words: argparse.Namespace) -> None:
     """Train and audit what is missing; write the tables of the study."""
-    frames, verdicts, networks = [], [], {}
+    frames, verdicts, networks, scores = [], [], {}, []
     for n in words.images:
         folder = Path(str(words.runs).format(n=n))
         if not (folder / "weights.safetensors").is_file():
@@ -80,6 +82,8 @@ def collect(words: argparse.Namespace) -> None:
             ).items():
                 rows = found.table.filter(pl.col("metric").is_in(KEPT))
                 frames.append(rows.with_columns(cell=pl.lit(cell)))
+                if finished:
+                    scores.append(_scores(found).with_columns(n=pl.lit(n)))
                 verdicts.append(_verdict_row(cell, n, kimg, finished, seed, found))
             if finished and words.pictures:
                 first = f"weights-beyond-{words.beyond}-seed-{words.seeds[0]}"
@@ -92,7 +96,46 @@ def collect(words: argparse.Namespace) -> None:
         note.pop("pictures", None)
     pl.concat(frames).write_parquet(_made(words.out) / "measurements.parquet", compression_level=19)
     content = {"schema_version": 1, "networks": networks, "cells": verdicts}
+    content["linearity_steps"] = linearity_steps(pl.concat(scores))
     write_file(words.out / "verdicts.json", _json(content))
+
+
+def _scores(found: Audit) -> pl.DataFrame:
+    """Linearity scores of the network, pair by pair, on held-out inputs at intermediate levels."""
+    values = found.tables.values.filter(
+        pl.col("sigma_used").is_between(*INTERMEDIATE),
+        metric="linearity_cosine",
+        denoiser="network",
+        inputs="held_out",
+    )
+    return values.select("seed", "sigma", "picture", "value")
+
+
+def linearity_steps(scores: pl.DataFrame) -> list[dict[str, Any]]:
+    """From each N to the next: the paired difference of the linearity score, with its error.
+
+    At the level where the score is lowest over all networks. Pairs of pictures and their noise are
+    the same for all N of one seed. scores: n, seed, sigma, picture, value.
+    """
+    lowest = scores.group_by("sigma").agg(pl.col("value").mean()).sort("value")["sigma"][0]
+    at = scores.filter(sigma=lowest)
+    images = at["n"].unique().sort().to_list()
+    steps = []
+    for one, two in itertools.pairwise(images):
+        both = at.filter(n=one).join(at.filter(n=two), on=["seed", "picture"], suffix="_two")
+        if not len(both):
+            continue
+        gain = (both["value_two"] - both["value"]).to_list()
+        step = difference_of_pairs(gain)
+        steps.append({"from": one, "to": two, "sigma": lowest, "pairs": len(both)} | step)
+    return steps
+
+
+def difference_of_pairs(gain: list[float]) -> dict[str, Any]:
+    """Mean and its standard error; `sure`: beyond two standard errors from 0."""
+    mean = statistics.fmean(gain)
+    se = statistics.stdev(gain) / len(gain) ** 0.5 if len(gain) > 1 else float("inf")
+    return {"difference": round(mean, 5), "se": round(se, 5), "sure": abs(mean) > 2 * se}
 
 
 def _cell(words: argparse.Namespace, n: int) -> Cell:
@@ -190,6 +233,7 @@ def claims(folder: Path) -> dict[str, Any]:
         "verdicts": order,
         "verdicts_in_order": ordered,
         "training_length": _training_length(ladder),
+        "linearity_steps": json.loads((folder / "verdicts.json").read_text())["linearity_steps"],
     }
 
 
@@ -207,8 +251,10 @@ def _training_length(ladder: Ladder) -> dict[str, Any] | None:
         curve = {"n": n, "verdict": labels[n], "kimg": near["kimg"].to_list()}
         curve |= {"distance_to_gaussian": near["mean"].to_list()}
         curve |= {"memorization_ratio": some.filter(measure="memorization_ratio")["mean"].to_list()}
-        curves.append(curve | {"nearest_at_kimg": curve["kimg"][near["mean"].arg_min()]})
-    turned = [c["nearest_at_kimg"] < c["kimg"][-1] for c in curves if c["verdict"] == "memorizing"]
+        left = near["mean"][-1] > LEFT * near["mean"].min()
+        nearest = curve["kimg"][near["mean"].arg_min()]
+        curves.append(curve | {"nearest_at_kimg": nearest, "left_again": left})
+    turned = [c["left_again"] for c in curves if c["verdict"] == "memorizing"]
     return {"curves": curves, "holds": bool(turned) and all(turned)}
 
 

@@ -150,6 +150,21 @@ def _notes(found: dict[str, Any]) -> str:
     return f"{words} The verdicts {order} from memorizing to generalizing in the order of N for every seed."
 
 
+def _steps(steps: list[dict[str, Any]]) -> str:
+    """Which neighbours along N differ at all."""
+    if not steps:
+        return ""
+    told = "; ".join(
+        f"{one['from']:,} to {one['to']:,} {one['difference']:+.4f} ± {2 * one['se']:.4f}"
+        + ("" if one["sure"] else " (a tie)")
+        for one in steps
+    )
+    return (
+        f" Step by step on held-out inputs at sigma {steps[0]['sigma']:.3g}, by the same pairs under the same "
+        f"noise, ± two standard errors: {told}."
+    )
+
+
 def _figures(found: dict[str, Any], told_before: str) -> list[tuple[str, str]]:
     """(file, words) in the paper's order; the words are the claim, what was measured, whether it holds."""
     by = {one["measure"]: one for one in found["along_n"]}
@@ -178,7 +193,8 @@ def _figures(found: dict[str, Any], told_before: str) -> list[tuple[str, str]]:
             "goes to 1 as "
             f"sigma goes to 0. *Here:* for N = {listed} its lowest value is {ends('linearity_held_out')} on "
             f"held-out inputs and {ends('linearity_noise')} on noise alone. "
-            + judged("linearity_held_out", "linearity_noise"),
+            + judged("linearity_held_out", "linearity_noise")
+            + _steps(found["linearity_steps"]),
         ),
         (
             "fig-05-two-regimes",

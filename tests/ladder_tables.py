@@ -37,6 +37,7 @@ def write_ladder(folder: Path, *, snapshots: bool = True) -> Path:
         "precision": "fp32",
     }
     content = {"schema_version": 1, "networks": {f"N={n}": note for n in VERDICTS}, "cells": cells}
+    content["linearity_steps"] = []
     (folder / "verdicts.json").write_text(json.dumps(content))
     return folder
 

@@ -152,6 +152,28 @@ def test_claims_are_judged_by_sign_and_by_every_seed(tmp_path):
     assert sum(not one["holds"] for one in found["together"]) == 3
 
 
+def test_steps_of_linearity_are_paired_and_say_where_there_is_a_tie():
+    from ladder import linearity_steps
+
+    rows = [
+        {"n": n, "seed": seed, "sigma": sigma, "picture": picture, "value": value}
+        for n, gain in ((4, 0.0), (64, 0.1), (1024, 0.1))
+        for seed in (0, 1)
+        for picture in range(6)
+        for sigma in (4.0, 0.5)
+        # at 4, the lowest: pictures differ by far more than networks do
+        for value in [
+            0.1 * picture + gain + (0.001 * (-1) ** picture if n == 1024 else 0) + (sigma < 1)
+        ]
+    ]
+    up, tie = linearity_steps(pl.DataFrame(rows))
+    assert (up["from"], up["to"], up["sigma"], up["pairs"]) == (4, 64, 4.0, 12)
+    assert (up["difference"], up["se"], up["sure"]) == (pytest.approx(0.1), 0.0, True)
+    assert tie["difference"] == 0.0
+    assert tie["se"] == pytest.approx(0.001 * (12 / 11) ** 0.5 / 12**0.5, abs=1e-5)
+    assert not tie["sure"]
+
+
 def test_a_constant_measure_has_no_rho_and_does_not_hold(tmp_path):
     from ladder import claims
 
