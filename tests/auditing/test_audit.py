@@ -42,8 +42,10 @@ def test_batches_decide_nothing(audit_of, batch):
     for one, two, decibel, row in zip(
         both["mean"], both["mean_cut"], loose, both["metric"], strict=True
     ):
-        # x0_hat is good to 1e-5; psnr is its logarithm
-        assert abs(one - two) <= (0.02 if decibel else 1e-4 * max(1, abs(one))), (row, one, two)
+        # x0_hat is good to 1e-5; psnr is its logarithm, and the position divides by the distance of
+        # two closed forms that nearly agree at high sigma
+        share = 1e-3 if row == "toward_multi_delta" else 1e-4
+        assert abs(one - two) <= (0.02 if decibel else share * max(1, abs(one))), (row, one, two)
     assert whole.verdict.label == cut.verdict.label
 
 
