@@ -250,36 +250,40 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE, help="where the matrix is written")
     words = parser.parse_args()
 
-    table = json.loads(words.out.read_text())["rows"] if words.out.is_file() else []
-    rows = {row["name"]: row for row in table}
     plan = planned(words.faces)
-    order = [row.name for row in plan]
     for row in plan if words.runs else []:
-        if words.only not in row.name or (row.name in rows and not words.again):
+        if words.only not in row.name or (row.name in _rows(words.out) and not words.again):
             continue
         print(row.name, "...", flush=True)
-        rows[row.name] = with_verdict(measured(row, words.runs))
-        one = rows[row.name]
+        one = with_verdict(measured(row, words.runs))
         print(
             f"  {one['expected']} -> {one['verdict']} {one['confidence']:.2f}, independent copies "
             f"{one['independent_copy_share']:.3f} ({one['independent_control_share']:.3f}), "
             f"{one['votes']}",
             flush=True,
         )
-        _keep(words.out, list(rows.values()))
-    rows = {name: with_verdict(row) for name, row in rows.items()}
-    kept = sorted(rows.values(), key=lambda r: order.index(r["name"]) if r["name"] in order else 99)
-    if not kept:
+        _keep(words.out, _rows(words.out) | {row.name: one})
+    rows = {name: with_verdict(row) for name, row in _rows(words.out).items()}
+    if not rows:
         raise SystemExit(f"no rows in {words.out}: give --runs to measure some")
-    _keep(words.out, kept)
-    text = confusion(kept)
+    order = [row.name for row in plan]
+    rows = dict(sorted(rows.items(), key=lambda r: order.index(r[0]) if r[0] in order else 99))
+    _keep(words.out, rows)
+    text = confusion(list(rows.values()))
     fill_block(words.page, "calibration", text)
     print(text)
 
 
-def _keep(path: Path, rows: list[dict[str, Any]]) -> None:
+def _rows(path: Path) -> dict[str, dict[str, Any]]:
+    """The rows kept so far, read anew each time: several may be measuring."""
+    table = json.loads(path.read_text())["rows"] if path.is_file() else []
+    return {row["name"]: row for row in table}
+
+
+def _keep(path: Path, rows: dict[str, dict[str, Any]]) -> None:
     note = "benchmarks/calibration.py; columns are explained in docs/verdict.md"
-    write_file(path, (json.dumps({"made_by": note, "rows": rows}, indent=1) + "\n").encode())
+    content = {"made_by": note, "rows": list(rows.values())}
+    write_file(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ __all__ = ["told"]
 COLUMNS = {
     "linearity_held_out": "lowest linearity, held-out",
     "linearity_noise": "the same, noise alone",
+    "linearity_norm_ratio": "largest norm ratio",
     "distance_to_gaussian": "distance to Gaussian",
     "gl": "GL",
     "gl_over_control": "GL / control",
@@ -136,9 +137,8 @@ def _notes(found: dict[str, Any]) -> str:
     pairs = found["together"]
     kept = sum(pair["holds"] for pair in pairs)
     words += (
-        f" Held against each other, {kept} of {len(pairs)} pairs of four measures (linearity on "
-        "held-out inputs, "
-        "distance to the Gaussian, GL over its control, memorization ratio) move together in that sense"
+        f" Held against each other, {kept} of {len(pairs)} pairs of five measures (linearity on "
+        "held-out inputs in both forms, distance to the Gaussian, GL over its control, memorization ratio) move together in that sense"
     )
     failing = [
         f"{_plain(pair['pair'][0])} and {_plain(pair['pair'][1])} ({_rhos(pair['rho'])})"

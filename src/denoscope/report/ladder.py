@@ -41,6 +41,7 @@ class Ladder:
         """What is compared along the ladder: cell, n, kimg, finished, seed, measure, mean, half.
 
         linearity_held_out, linearity_noise   lowest linearity score (eq. 11) at intermediate levels
+        linearity_norm_ratio    largest norm ratio (eq. 12) at these levels, on held-out inputs
         distance_to_gaussian    RMSE between network and Gaussian denoiser (eq. 10) on held-out inputs,
                                 mean over these levels
         low_noise_distance, low_noise_distance_train   the same at the lowest level, on held-out and
@@ -53,6 +54,7 @@ class Ladder:
         rows = self.measurements
         inside = rows.filter(pl.col("sigma_used").is_between(*INTERMEDIATE))
         scores = inside.filter(metric="linearity_cosine", denoiser="network").sort("mean")
+        ratios = inside.filter(metric="linearity_norm_ratio", denoiser="network", inputs="held_out")
         near = rows.filter(metric="score_error", denoiser="network", reference="gaussian")
         between = near.filter(pl.col("sigma_used").is_between(*INTERMEDIATE), inputs="held_out")
         lowest = near.filter(pl.col("sigma_used") == pl.col("sigma_used").min())
@@ -61,6 +63,7 @@ class Ladder:
                 f"linearity_{kind}": _first(scores.filter(inputs=kind))
                 for kind in ("held_out", "noise")
             },
+            "linearity_norm_ratio": _first(ratios.sort("mean", descending=True)),
             "distance_to_gaussian": between.group_by("cell", "seed").agg(
                 pl.col("mean", "se").mean()
             ),
