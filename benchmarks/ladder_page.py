@@ -137,8 +137,9 @@ def _notes(found: dict[str, Any]) -> str:
     pairs = found["together"]
     kept = sum(pair["holds"] for pair in pairs)
     words += (
-        f" Held against each other, {kept} of {len(pairs)} pairs of five measures (linearity on "
-        "held-out inputs in both forms, distance to the Gaussian, GL over its control, memorization ratio) move together in that sense"
+        f" Held against each other, {kept} of {len(pairs)} pairs of five measures (linearity on held-out "
+        "inputs in both forms, distance to the Gaussian, GL over its control, memorization ratio) move "
+        "together in that sense"
     )
     failing = [
         f"{_plain(pair['pair'][0])} and {_plain(pair['pair'][1])} ({_rhos(pair['rho'])})"

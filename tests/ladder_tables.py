@@ -56,6 +56,7 @@ def _rows(cell: str, seed: int, level: float) -> list[dict]:
             keys = {"sigma": sigma, "inputs": inputs, "param": 0.5**0.5}
             score = 1 - dip * 0.2 * (1 - level)
             rows.append(row("linearity_cosine", score, denoiser="network", **keys))
+            rows.append(row("linearity_norm_ratio", dip * (1 - level), denoiser="network", **keys))
             rows.append(row("linearity_cosine", 0.995, denoiser="gaussian", **keys))
         for inputs in ("held_out", "noise", "train"):
             keys = {"sigma": sigma, "inputs": inputs, "denoiser": "network"}

@@ -44,6 +44,7 @@ def test_measures_are_what_the_tables_say(folder):
             assert found == pytest.approx(
                 {
                     "linearity_held_out": 0.8 + 0.2 * level,
+                    "linearity_norm_ratio": 1 - level,
                     "linearity_noise": 0.8 + 0.2 * level,
                     "distance_to_gaussian": 1 - level,  # sigma 4 and 0.5: not 80, not 0.002
                     "low_noise_distance": 0.3 * (1 - level),
