@@ -6,8 +6,7 @@ from denoscope.auditing import Audit, audit
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import FunctionDenoiser, Spec
 from denoscope.errors import InputError
-from denoscope.images import Pictures
-from denoscope.images.pictures import split_permutation
+from denoscope.images import Pictures, split_permutation
 from denoscope.noise import noise
 
 KEYS = ["metric", "denoiser", "reference", "inputs", "sigma", "param"]

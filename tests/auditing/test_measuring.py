@@ -6,7 +6,7 @@ from denoscope.auditing import audit, count_evaluations
 from denoscope.auditing.measuring import audit_levels
 from denoscope.closed_form import GaussianDenoiser
 from denoscope.errors import InputError, RunError
-from denoscope.images.pictures import split_permutation
+from denoscope.images import split_permutation
 from denoscope.metrics import linearity_cosine
 from denoscope.noise import karras_levels, noise
 

@@ -83,7 +83,7 @@ def test_equals_brute_force_at_every_sigma(name, dtype):
 
 
 def test_near_duplicates_share_the_weight_as_they_should():
-    """What float32 distances get wrong (peers.md, traps): the weights, and not only the mean."""
+    """What float32 distances get wrong: the weights, and not only the mean."""
     data = latents_a_thousandth_apart()
     x = values(data)[:4] + 0.02 * eps(4).double()
     posterior = MultiDeltaDenoiser(data).posterior(

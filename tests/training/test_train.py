@@ -168,6 +168,6 @@ def test_a_full_disk_is_a_run_error(tmp_path, settings_of, pictures, record, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("denoscope.training.state.save_file", full)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.raises(RunError, match="no space left"):
         run(tmp_path, settings_of(kimg=0.008), pictures, record)
     assert not list(tmp_path.rglob("*.partial"))

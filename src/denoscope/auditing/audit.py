@@ -24,8 +24,14 @@ from denoscope.auditing.verdict import decide
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import Denoiser, check_denoiser
 from denoscope.errors import InputError
-from denoscope.images import Contained, DuplicateGroups, Pictures, contained, near_duplicate_groups
-from denoscope.images.pictures import split_permutation
+from denoscope.images import (
+    Contained,
+    DuplicateGroups,
+    Pictures,
+    contained,
+    near_duplicate_groups,
+    split_permutation,
+)
 from denoscope.metrics import difference_of_means
 from denoscope.noise import karras_levels
 from denoscope.tables import (

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from denoscope.auditing.measuring import Bench, Level
 from denoscope.auditing.recorder import Key, Recorder
-from denoscope.images import Pictures
-from denoscope.images.pictures import split_permutation
+from denoscope.images import Pictures, split_permutation
 from denoscope.metrics import Memorization, gl_pixel, memorization
 from denoscope.noise import noise
 from denoscope.sampling import Step, trajectory

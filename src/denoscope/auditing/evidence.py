@@ -2,15 +2,13 @@
 
 import torch
 
-from denoscope.auditing.measuring import HALF, Level
+from denoscope.auditing.measuring import HALF, INTERMEDIATE, Level
 from denoscope.auditing.recorder import Key, Recorder
 from denoscope.images import Contained, DuplicateGroups
 from denoscope.metrics import bootstrap_interval, fraction_interval
 from denoscope.tables import Figure
 
 __all__ = ["data_warnings", "headline_figures"]
-
-INTERMEDIATE = (0.1, 20.0)
 
 
 def headline_figures(recorder: Recorder, levels: list[Level], seed: int) -> dict[str, Figure]:

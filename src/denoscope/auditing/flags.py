@@ -1,7 +1,7 @@
 """What is wrong at a level: broken, underfit, or evidence of memorization.
 
 A denoiser that memorizes is bad on held-out inputs, and rightly so: only failure on its own training
-inputs says that a level is broken (paper.md 1.8, point 7). All comparisons are paired: the same
+inputs says that a level is broken. All comparisons are paired: the same
 noisy pictures through both.
 """
 

@@ -30,8 +30,9 @@ from denoscope.metrics import (
     score_error_norm_ratio,
 )
 
-__all__ = ["HALF", "Bench", "Level", "audit_levels", "measure"]
+__all__ = ["HALF", "INTERMEDIATE", "Bench", "Level", "audit_levels", "measure"]
 
+INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1
 HALF = 0.5**0.5  # a = b: where the linearity score is lowest (Li et al. 2024, fig. 10)
 PAIRS = (("network", "gaussian"), ("network", "multi_delta"), ("gaussian", "multi_delta"))
 

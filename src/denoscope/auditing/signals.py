@@ -17,7 +17,7 @@ Real pictures are held-out ones. Without them copies and novelty are compared wi
 measured against the rest of the training set, linearity is read on pure noise, gap and position are
 missing.
 
-The multi-delta of the training set scores 1 on each (its linearity and position by definition), the
+The multi-delta of the training set scores 1 on position and linearity and close to it on the rest, the
 Gaussian denoiser 0 or less on copies, position and linearity.
 """
 

@@ -20,6 +20,7 @@ set on audits that the confusion matrix in the docs does not contain.
 from collections.abc import Sequence
 from statistics import NormalDist
 
+from denoscope.auditing.measuring import INTERMEDIATE
 from denoscope.auditing.signals import Signal
 from denoscope.tables import LevelNote, Reason, Verdict
 
@@ -33,7 +34,6 @@ THRESHOLDS: dict[str, tuple[float, float]] = {
     "linearity": (0.40, 0.55),
 }
 UNDERTRAINED = 0.5
-INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1
 SMALLEST_SE = 0.02  # no signal is surer than this: sampling of pictures is not the only error
 
 
@@ -65,11 +65,7 @@ def decide(signals: Sequence[Signal], levels: Sequence[LevelNote], *, missing: b
         contradicted = any(r.signal == "copies" and r.vote == opposite for r in reasons)
         if votes < min(3, len(signals) - 1) or contradicted:
             best = "transitional"
-    confidence = (
-        max(mean[best], 1 - mean["memorizing"] - mean["generalizing"])
-        if best == "transitional"
-        else mean[best]
-    )
+    confidence = mean[best]
     return Verdict(
         label=best, confidence=min(1.0, confidence * (0.8 if missing else 1.0)), reasons=reasons
     )

@@ -8,12 +8,14 @@ __all__ = ["choose_device", "placed"]
 
 
 def choose_device(name: str) -> str:
-    """cpu, cuda or mps. Raises InputError where the machine has none of what was asked."""
+    """cpu or cuda. Raises InputError where the machine has none of what was asked."""
     import torch
 
+    if name == "mps":
+        raise InputError(
+            "--device mps: levels and sampling states are float64, which MPS has not: give cpu"
+        )
     there = ["cpu"]
-    if torch.backends.mps.is_available():
-        there.insert(0, "mps")
     if torch.cuda.is_available():
         there.insert(0, "cuda")
     if name == "auto":

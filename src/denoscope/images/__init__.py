@@ -11,7 +11,7 @@ from denoscope.images.duplicates import (
 from denoscope.images.integers import integer_matmul, integer_moments
 from denoscope.images.named import NAMED
 from denoscope.images.opening import open_images
-from denoscope.images.pictures import Pictures
+from denoscope.images.pictures import Pictures, split_permutation
 from denoscope.images.synthetic import GaussianPictures, MixturePictures
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "near_duplicate_groups",
     "nearest_pictures",
     "open_images",
+    "split_permutation",
     "squared_distances",
 ]

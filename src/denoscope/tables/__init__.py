@@ -14,7 +14,7 @@ from denoscope.tables.summary import (
     Verdict,
     summary_from_json,
 )
-from denoscope.tables.writing import plain_errors, write_file
+from denoscope.tables.writing import plain_errors, replacing, write_file
 
 __all__ = [
     "INPUTS",
@@ -36,6 +36,7 @@ __all__ = [
     "conform",
     "plain_errors",
     "read_audit",
+    "replacing",
     "summary_from_json",
     "write_audit",
     "write_file",

@@ -3,13 +3,12 @@
 import contextlib
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from denoscope.errors import InputError, RunError
 
-__all__ = ["plain_errors", "umask", "write_file"]
+__all__ = ["plain_errors", "replacing", "umask", "write_file"]
 
 _REFUSED = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
@@ -32,23 +31,35 @@ def plain_errors(where: str | Path) -> Iterator[None]:
         raise RunError(f"{where}: writing failed ({what}); nothing half-written is left") from error
 
 
-def write_file(path: str | Path, content: bytes) -> Path:
-    """Write a file whole or not at all: to a hidden sibling, then renamed over `path`."""
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Write to the path yielded; on success it takes `path`'s place at once, else it vanishes.
+
+    The sibling has a fixed name, so that what a killed program left is overwritten by the next.
+    """
     target = Path(path).expanduser().resolve()
+    partial = target.with_name(target.name + ".partial")
     with plain_errors(path):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, staging = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
-            with open(handle, "wb") as stream:
-                stream.write(content)
-            os.chmod(staging, 0o666 & ~umask())
-            os.replace(staging, target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            partial.chmod(0o666 & ~umask())  # some writers make private files
+            with open(partial, "rb") as stream:
+                os.fsync(stream.fileno())
+            os.replace(partial, target)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(staging)
-    return target
+            # Not there, or its folder is a file: the first error has said it.
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+
+def write_file(path: str | Path, content: bytes) -> Path:
+    """Write a file whole or not at all; return its full path."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+    return Path(path).expanduser().resolve()
 
 
 def umask() -> int:

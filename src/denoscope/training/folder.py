@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from denoscope.errors import InputError, RunError
-from denoscope.tables.writing import plain_errors
+from denoscope.errors import InputError
+from denoscope.tables import plain_errors, write_file
 from denoscope.training.settings import DataRecord, RunRecord, TrainSettings
-from denoscope.training.state import read_progress, replacing
+from denoscope.training.state import read_progress
 
 __all__ = ["append_log", "cut_log", "prepare_run", "snapshot_path", "state_path", "weights_path"]
 
@@ -63,11 +63,7 @@ def prepare_run(out: Path, settings: TrainSettings, data: DataRecord, *, resume:
         raise InputError(
             f"{out} exists and is not a denoscope run: choose an empty or new folder for --out"
         )
-    try:
-        with replacing(path) as partial:
-            partial.write_text(record.model_dump_json(indent=2))
-    except RunError as error:
-        raise InputError(str(error)) from error
+    write_file(path, record.model_dump_json(indent=2).encode())
 
 
 def _check_resumable(out: Path, before: RunRecord, now: RunRecord) -> None:
@@ -125,8 +121,7 @@ def cut_log(path: Path, pictures: int) -> None:
         if passed:
             break
         kept.append(line)
-    with replacing(path) as partial:
-        partial.write_text("".join(f"{line}\n" for line in kept))
+    write_file(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 def _versions() -> dict[str, str]:

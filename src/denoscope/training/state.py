@@ -7,7 +7,6 @@ metadata: there is no second file that could disagree with it.
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,38 +16,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from denoscope.errors import InputError, RunError
-from denoscope.tables.writing import umask
+from denoscope.errors import InputError
+from denoscope.tables import replacing
 
-__all__ = ["load_state", "read_progress", "replacing", "save_state", "save_weights"]
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write to the yielded path; on success it takes `path`'s place at once, else it is removed."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.chmod(0o666 & ~umask())  # safetensors writes private files
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"cannot write {path}: {error}; free some space or choose another folder"
-        ) from error
-    finally:
-        # Not there, or its folder is a file: the first error has said it.
-        with contextlib.suppress(OSError):
-            partial.unlink()
+__all__ = ["load_state", "read_progress", "save_state", "save_weights"]
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], **metadata: Any) -> None:
     """Weights as float32 safetensors with JSON metadata, in one atomic step."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     with replacing(path) as partial:
-        save_file(tensors, partial, metadata={"denoscope": json.dumps(metadata)})
+        try:
+            save_file(tensors, partial, metadata={"denoscope": json.dumps(metadata)})
+        except SafetensorError as error:  # the disk's fault, in its own words
+            raise OSError(str(error)) from error
 
 
 def save_state(
