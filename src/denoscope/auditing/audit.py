@@ -15,13 +15,12 @@ from torch import Tensor
 from denoscope.auditing.copies import sample_evidence
 from denoscope.auditing.evidence import data_warnings, headline_figures
 from denoscope.auditing.flags import level_note
-from denoscope.auditing.inputs import input_batches
-from denoscope.auditing.measuring import Bench, Level, audit_levels, measure
+from denoscope.auditing.inputs import check_sets, chosen, input_batches
+from denoscope.auditing.measuring import Level, audit_levels, bench_for, measure
 from denoscope.auditing.recorder import Key, Recorder
 from denoscope.auditing.showing import shown_pictures
 from denoscope.auditing.signals import read_signals
 from denoscope.auditing.verdict import decide
-from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import Denoiser, check_denoiser
 from denoscope.errors import InputError
 from denoscope.images import (
@@ -30,7 +29,6 @@ from denoscope.images import (
     Pictures,
     contained,
     near_duplicate_groups,
-    split_permutation,
 )
 from denoscope.metrics import difference_of_means
 from denoscope.noise import karras_levels
@@ -125,35 +123,21 @@ def audit(
     started = time.perf_counter()
     check_denoiser(denoiser)
     held_out = held_out if held_out is not None and len(held_out) else None
-    _check_sets(denoiser, train, held_out)
+    check_sets(denoiser, train, held_out)
     if pictures < 2 or samples < 0 or batch < 1:
         raise InputError(
             f"{pictures} pictures, {samples} samples, batches of {batch} asked: give at least 2, 0 and 1"
         )
     asked = audit_levels(denoiser, karras_levels(10) if levels is None else levels)
     device = torch.device(device)
-    gaussian = GaussianDenoiser.fit(train)
-    mean, variance = (
-        gaussian.mean.float(),
-        float(gaussian.eigenvalues.sum()) / gaussian.mean.numel(),
-    )
-    bench = Bench(
-        network=denoiser,
-        gaussian=gaussian.to(device),
-        multi_delta=MultiDeltaDenoiser(train).to(device),
-        mean=mean.reshape(train.shape).to(device),
-        variance=variance,
-        device=device,
-        on_evaluations=on_evaluations or (lambda n: None),
-    )
+    bench = bench_for(denoiser, train, device, on_evaluations or (lambda n: None))
     groups, overlap = _duplicates(train, held_out)
     recorder = Recorder(seed)
 
-    # A seeded choice: the first pictures of a folder may all be of one class.
-    new = _choice(held_out, max(pictures, samples), seed) if held_out is not None else None
+    new = chosen(held_out, max(pictures, samples), seed) if held_out is not None else None
     shown: dict[str, list[Tensor]] = {}
     for kind, source in (
-        ("train", _choice(train, pictures, seed)),
+        ("train", chosen(train, pictures, seed)),
         ("held_out", new),
         ("noise", None),
     ):
@@ -210,34 +194,6 @@ def audit(
             summary=summary,
         )
     )
-
-
-def _check_sets(denoiser: Denoiser, train: Pictures, held_out: Pictures | None) -> None:
-    shape = tuple(denoiser.spec.shape)
-    for name, one in (("training", train), ("held-out", held_out)):
-        if one is not None and tuple(one.shape) != shape:
-            raise InputError(
-                f"the model takes pictures of shape {shape}, the {name} pictures have "
-                f"{tuple(one.shape)}: "
-                "open the data with the size the model was trained at"
-            )
-        if one is not None and len(one.ids.unique()) < len(one):
-            raise InputError(
-                f"the {name} set holds a picture id twice: ids key the noise and the tables; "
-                "build the set with Pictures.from_tensor, which numbers them"
-            )
-    if held_out is not None and held_out.scale != train.scale:
-        raise InputError(
-            "training and held-out sets are not of one kind (uint8, or latents of one scale): "
-            "open both in the same way"
-        )
-    if len(train) < 2:
-        raise InputError(f"{len(train)} training pictures given: an audit needs 2 or more")
-
-
-def _choice(pictures: Pictures, count: int, seed: int) -> Pictures:
-    """`count` of the pictures (or all), a function of the set's size and the seed."""
-    return pictures.take(split_permutation(len(pictures), seed)[:count])
 
 
 def _duplicates(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from denoscope.auditing.measuring import Bench, Level
 from denoscope.auditing.recorder import Key, Recorder
+from denoscope.denoiser import Denoiser
 from denoscope.images import Pictures, split_permutation
 from denoscope.metrics import Memorization, gl_pixel, memorization
 from denoscope.noise import noise
@@ -51,16 +52,18 @@ def sample_evidence(
     *,
     count: int,
     batch: int,
+    rivals: bool = True,
 ) -> SampleEvidence:
     """Draw `count` samples of each denoiser from the same noise; measure them and the control.
 
-    groups: int64 (N,), the near-duplicate group of each training picture.
+    groups: int64 (N,), the near-duplicate group of each training picture. rivals: whether the
+    Gaussian and the multi-delta draw too.
     """
     rows: list[dict[str, Any]] = []
     nearest = torch.zeros(0, dtype=torch.int64)
     if count == 0:
         return SampleEvidence({}, rows, nearest)
-    drawn = _draw(bench, count, levels, seed=recorder.seed, batch=batch)
+    drawn = _draw(bench, count, levels, seed=recorder.seed, batch=batch, rivals=rivals)
     for name, one in drawn.items():
         found = _record(recorder, one.finals, range(count), train, groups, name, "noise")
         rows += _rows(recorder.seed, found, one.finals, range(count), train, name)
@@ -98,14 +101,19 @@ class _Timed:
 
 
 def _draw(
-    bench: Bench, count: int, levels: list[Level], *, seed: int, batch: int, shown: int = 4
+    bench: Bench,
+    count: int,
+    levels: list[Level],
+    *,
+    seed: int,
+    batch: int,
+    rivals: bool,
+    shown: int = 4,
 ) -> dict[str, Samples]:
     """The same noise through network, Gaussian and multi-delta, by Euler over the levels (eq. 4)."""
-    denoisers = {
-        "network": _Timed(bench),
-        "gaussian": bench.gaussian,
-        "multi_delta": bench.multi_delta,
-    }
+    denoisers: dict[str, Denoiser] = {"network": _Timed(bench)}
+    if rivals:
+        denoisers |= {"gaussian": bench.gaussian, "multi_delta": bench.multi_delta}
     drawn: dict[str, Samples] = {}
     grid = [level.used for level in levels]
     for name, denoiser in denoisers.items():

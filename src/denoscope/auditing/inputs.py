@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from denoscope.images import Pictures
+from denoscope.denoiser import Denoiser
+from denoscope.errors import InputError
+from denoscope.images import Pictures, split_permutation
 from denoscope.noise import noise
 
-__all__ = ["InputBatch", "input_batches"]
+__all__ = ["InputBatch", "check_sets", "chosen", "input_batches"]
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,35 @@ def input_batches(
             index = torch.tensor(places)
             ids, x0 = pictures.ids[index].tolist(), pictures.floats(index)
         yield InputBatch(kind, ids, x0, noise(ids, shape, seed=seed, stream=kind))
+
+
+def chosen(pictures: Pictures, count: int, seed: int) -> Pictures:
+    """`count` of the pictures (or all), a function of the set's size and the seed.
+
+    The first pictures of a folder may all be of one class.
+    """
+    return pictures.take(split_permutation(len(pictures), seed)[:count])
+
+
+def check_sets(denoiser: Denoiser, train: Pictures, held_out: Pictures | None) -> None:
+    """Raises InputError where the sets do not fit the denoiser, each other, or a measurement."""
+    shape = tuple(denoiser.spec.shape)
+    for name, one in (("training", train), ("held-out", held_out)):
+        if one is not None and tuple(one.shape) != shape:
+            raise InputError(
+                f"the model takes pictures of shape {shape}, the {name} pictures have "
+                f"{tuple(one.shape)}: "
+                "open the data with the size the model was trained at"
+            )
+        if one is not None and len(one.ids.unique()) < len(one):
+            raise InputError(
+                f"the {name} set holds a picture id twice: ids key the noise and the tables; "
+                "build the set with Pictures.from_tensor, which numbers them"
+            )
+    if held_out is not None and held_out.scale != train.scale:
+        raise InputError(
+            "training and held-out sets are not of one kind (uint8, or latents of one scale): "
+            "open both in the same way"
+        )
+    if len(train) < 2:
+        raise InputError(f"{len(train)} training pictures given: an audit needs 2 or more")

@@ -17,6 +17,7 @@ from denoscope.auditing.recorder import Key, Recorder
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import Denoiser, as_sigma, snap_to_levels
 from denoscope.errors import InputError, RunError
+from denoscope.images import Pictures
 from denoscope.metrics import (
     Closeness,
     closeness,
@@ -30,7 +31,7 @@ from denoscope.metrics import (
     score_error_norm_ratio,
 )
 
-__all__ = ["HALF", "INTERMEDIATE", "Bench", "Level", "audit_levels", "measure"]
+__all__ = ["HALF", "INTERMEDIATE", "Bench", "Level", "audit_levels", "bench_for", "measure"]
 
 INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1
 HALF = 0.5**0.5  # a = b: where the linearity score is lowest (Li et al. 2024, fig. 10)
@@ -78,6 +79,26 @@ class Bench:
                 "check its weights and its range of levels"
             )
         return out
+
+
+def bench_for(
+    denoiser: Denoiser,
+    train: Pictures,
+    device: torch.device,
+    on_evaluations: Callable[[int], None] = lambda n: None,
+) -> Bench:
+    """The denoiser, on `device` already, beside the closed forms of its training set."""
+    gaussian = GaussianDenoiser.fit(train)
+    variance = float(gaussian.eigenvalues.sum()) / gaussian.mean.numel()
+    return Bench(
+        network=denoiser,
+        gaussian=gaussian.to(device),
+        multi_delta=MultiDeltaDenoiser(train).to(device),
+        mean=gaussian.mean.float().reshape(train.shape).to(device),
+        variance=variance,
+        device=device,
+        on_evaluations=on_evaluations,
+    )
 
 
 def audit_levels(denoiser: Denoiser, levels: Tensor) -> list[Level]:
