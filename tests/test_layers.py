@@ -16,6 +16,7 @@ ORDER = [
     *["sampling", "metrics", "training"],
     *["checkpoints"],
     *["auditing"],
+    *["sweeps"],
     *["report"],
     *["cli"],
 ]

@@ -13,17 +13,32 @@ from torch import Tensor
 from denoscope.checkpoints.network import NetworkDenoiser
 from denoscope.denoiser import Spec
 from denoscope.errors import InputError
-from denoscope.networks import build_network
-from denoscope.training import RunRecord
+from denoscope.networks import Preconditioning, build_network
+from denoscope.training import RunRecord, TrainSettings, untrained
 
-__all__ = ["SIGMA_RANGE", "bundled_names", "bundled_path", "open_run", "read_record"]
+__all__ = [
+    "bundled_names",
+    "bundled_path",
+    "open_run",
+    "read_record",
+    "untrained_run",
+]
 
-SIGMA_RANGE = (0.002, 80.0)  # Karras et al. 2022: the levels EDM samples at
 EDM_CITATION = (
     "Karras, Aittala, Aila, Laine: Elucidating the Design Space of Diffusion-Based Generative "
     "Models. "
     "NeurIPS 2022. arXiv:2206.00364"
 )
+SDE_CITATION = (
+    "Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole: Score-Based Generative Modeling through "
+    "Stochastic Differential Equations. ICLR 2021. arXiv:2011.13456"
+)
+CITATIONS = {
+    "edm": (EDM_CITATION,),
+    "vp": (SDE_CITATION, EDM_CITATION),
+    "ve": (SDE_CITATION, EDM_CITATION),
+    "none": (),
+}
 
 
 def bundled_names() -> tuple[str, ...]:
@@ -93,14 +108,27 @@ def open_run(where: Path) -> tuple[NetworkDenoiser, RunRecord, Path]:
             "the two files are of different runs"
         )
     network.load_state_dict(weights)
+    return _denoiser(network, record.settings), record, path
+
+
+def untrained_run(settings: TrainSettings) -> NetworkDenoiser:
+    """The network that a training with these settings starts from, before any step."""
+    return _denoiser(untrained(settings), settings)
+
+
+def _denoiser(network: Preconditioning, settings: TrainSettings) -> NetworkDenoiser:
+    """With the levels it was trained for: its preconditioning's range, or a DAE's only one."""
+    level = settings.level
+    low, high = network.sigma_range if level is None else (level, level)
     spec = Spec(
         name="network",
-        shape=record.settings.network.shape,
-        sigma_min=SIGMA_RANGE[0],
-        sigma_max=SIGMA_RANGE[1],
-        citations=(EDM_CITATION,),
+        shape=settings.network.shape,
+        sigma_min=low,
+        sigma_max=high,
+        levels=None if level is None else torch.tensor([level], dtype=torch.float64),
+        citations=CITATIONS[settings.network.preconditioning],
     )
-    return NetworkDenoiser(network, spec), record, path
+    return NetworkDenoiser(network, spec)
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

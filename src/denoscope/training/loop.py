@@ -16,7 +16,7 @@ from torch import Tensor
 
 from denoscope.errors import InputError, RunError
 from denoscope.images import Pictures
-from denoscope.networks import build_network
+from denoscope.networks import Preconditioning, build_network
 from denoscope.training.ema import ema_decay, update_ema
 from denoscope.training.folder import (
     append_log,
@@ -26,12 +26,12 @@ from denoscope.training.folder import (
     state_path,
     weights_path,
 )
-from denoscope.training.loss import draw_sigma, edm_loss
+from denoscope.training.loss import draw_levels, training_loss
 from denoscope.training.order import batch_indices, step_generator
 from denoscope.training.settings import DataRecord, TrainSettings
 from denoscope.training.state import load_state, save_state, save_weights
 
-__all__ = ["Progress", "train"]
+__all__ = ["Progress", "train", "untrained"]
 
 REPORTS = 200  # progress is yielded about this often over a run
 MOST_STEPS = 500  # between reports, and so between saved states of a very long run
@@ -97,14 +97,18 @@ def train(
     yield from _steps(settings, pictures, out, accelerator)
 
 
+def untrained(settings: TrainSettings) -> Preconditioning:
+    """The network as a training with these settings starts: a function of network and seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return build_network(settings.network)
+
+
 def _steps(
     settings: TrainSettings, pictures: Pictures, out: Path, accelerator: Accelerator
 ) -> Iterator[Progress]:
     device, main = accelerator.device, accelerator.is_main_process
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = build_network(settings.network)
-    network = network.to(device).train()
+    network = untrained(settings).to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     log_path = out / "log.jsonl"
@@ -125,7 +129,7 @@ def _steps(
         for group in optimizer.param_groups:
             group["lr"] = _rate(settings, (step + 1) * settings.batch)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            loss = edm_loss(denoise, x0, sigma, eps, sigma_data=settings.network.sigma_data).mean()
+            loss = training_loss(settings, denoise, x0, sigma, eps).mean()
         accelerator.backward(loss)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -180,7 +184,7 @@ def _draw(
     generator = step_generator(settings.seed, step)
     indices = batch_indices(step * settings.batch, settings.batch, len(pictures), settings.seed)
     x0 = pictures.floats(indices[mine])
-    sigma = draw_sigma(settings.batch, generator, p_mean=settings.p_mean, p_std=settings.p_std)
+    sigma = draw_levels(settings, settings.batch, generator)
     eps = torch.randn(settings.batch, *x0.shape[1:], generator=generator)
     sigma, eps = sigma[mine], eps[mine]
     if settings.augment == "flip":
