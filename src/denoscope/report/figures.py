@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import altair as alt
 import vl_convert
 
 from denoscope.report.charts import audit_charts
+from denoscope.report.print import vega_lite_version
 from denoscope.tables import read_audit, write_file
 
-__all__ = ["vega_lite_version", "write_figures"]
+__all__ = ["write_figures"]
 
 
 def write_figures(folder: str | Path, out: str | Path | None = None) -> list[Path]:
@@ -25,10 +25,3 @@ def write_figures(folder: str | Path, out: str | Path | None = None) -> list[Pat
         written.append(write_file(place / f"{chart.name}.svg", svg.encode()))
         written.append(write_file(place / f"{chart.name}.pdf", vl_convert.svg_to_pdf(svg)))
     return written
-
-
-def vega_lite_version() -> str:
-    """The Vega-Lite that this altair speaks, as vl-convert names it ("6.1"), else its newest."""
-    wanted = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    known = vl_convert.get_vegalite_versions()
-    return wanted if wanted in known else known[-1]

@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from denoscope.report.charts import audit_charts
-from denoscope.report.figures import vega_lite_version
 from denoscope.report.gallery import gallery
+from denoscope.report.print import vega_lite_version
 from denoscope.report.wording import (
     PAPER,
     STATUS_WORDS,

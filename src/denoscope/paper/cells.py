@@ -1,0 +1,182 @@
+"""The networks of a reproduction, by the role they play: what a figure asks for, as training tasks.
+
+Two figures that ask for the same network get the same cell, which is trained once.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from denoscope.images import Pictures, open_images
+from denoscope.networks import NetworkSettings
+from denoscope.paper.preset import DaeRecipe, DataChoice, Family, Preset
+from denoscope.paper.subject import Subject
+from denoscope.sweeps import TrainTask
+from denoscope.training import DataRecord, TrainSettings
+
+__all__ = ["Cells", "FamilyCells"]
+
+NOT_OPENED = "not-opened"  # stands for a fingerprint in a dry run without the data
+
+
+@dataclass(frozen=True)
+class FamilyCells:
+    """The networks over one set of pictures."""
+
+    family: Family
+    preset: Preset
+    opened: bool = True
+    """False: the data are not at hand, the cells can be counted but not run."""
+
+    def network(
+        self,
+        n: int | None = None,
+        *,
+        width: int | None = None,
+        arch: str | None = None,
+        twin: Literal[1, 2] | None = None,
+        kimg: float | None = None,
+        preconditioning: str = "edm",
+    ) -> TrainTask:
+        """The network of `n` pictures (default: the ladder's largest N)."""
+        f = self.family
+        length = f.kimg if kimg is None else kimg
+        network: dict[str, Any] = {
+            "arch": arch or self.preset.arch,
+            "shape": f.data.shape,
+            "width": f.width if width is None else width,
+            "multipliers": f.multipliers,
+            "blocks": f.blocks,
+            "attention": f.attention,
+            "dropout": f.dropout,
+        }
+        training: dict[str, Any] = {}
+        if preconditioning != "edm":
+            network["preconditioning"] = training["loss"] = preconditioning
+        settings = TrainSettings(
+            network=NetworkSettings(**network),
+            kimg=length,
+            batch=f.batch,
+            learning_rate=f.learning_rate,
+            warmup_kimg=f.warmup_kimg,
+            augment=f.augment,
+            precision=f.precision,
+            snapshots_kimg=tuple(s for s in f.snapshots_kimg if s < length),
+            **training,
+        )
+        return TrainTask(
+            settings=settings, data=self.record(f.images[-1] if n is None else n, twin)
+        )
+
+    def dae(self, recipe: DaeRecipe, level: float) -> TrainTask:
+        """One denoiser of one level, without preconditioning, on the ladder's largest set."""
+        f = self.family
+        shared: dict[str, Any] = {"preconditioning": "none", "shape": f.data.shape}
+        network: dict[str, Any] = {"arch": recipe.arch, **shared}
+        if recipe.arch != "linear":
+            network["width"] = recipe.width
+        if recipe.arch == "ncsnpp":
+            network |= {"multipliers": f.multipliers, "blocks": f.blocks, "attention": f.attention}
+            network |= {"dropout": f.dropout}
+        settings = TrainSettings(
+            network=NetworkSettings(**network),
+            loss="level",
+            level=level,
+            kimg=recipe.kimg,
+            batch=recipe.batch,
+            learning_rate=recipe.learning_rate,
+            warmup_kimg=min(f.warmup_kimg, recipe.kimg / 8),
+            precision=f.precision if recipe.arch == "ncsnpp" else "fp32",
+        )
+        return TrainTask(settings=settings, data=self.record(f.images[-1]))
+
+    def record(self, n: int, twin: Literal[1, 2] | None = None) -> DataRecord:
+        data = self.family.data
+        if not self.opened:
+            return DataRecord(
+                where=data.where,
+                size=data.size,
+                name=data.where,
+                fingerprint=NOT_OPENED,
+                n=n,
+                twin=twin,
+            )
+        return DataRecord.of(_pictures(data), n, where=data.where, size=data.size, twin=twin)
+
+    def subject(self, *trains: TrainTask, kimg: float | None = None) -> Subject:
+        """A model to measure, shown held-out pictures that no network of this family was trained on."""
+        return Subject(trains=trains, kimg=kimg, beyond=2 * self.family.images[-1])
+
+    # The roles ----------------------------------------------------------------------------------
+
+    def ladder(self) -> list[Subject]:
+        """One network for each N, small to large."""
+        return [self.subject(self.network(n)) for n in self.family.images]
+
+    def large(self) -> Subject:
+        """The network that generalizes: the largest N."""
+        return self.ladder()[-1]
+
+    def small(self) -> Subject:
+        """The network that memorizes: full width, few pictures, trained to the end."""
+        return self.subject(self.network(self.family.small))
+
+    def widths(self) -> list[Subject]:
+        """The small set at each width, narrow to wide."""
+        f = self.family
+        return [self.subject(self.network(f.small, width=w)) for w in f.widths]
+
+    def lengths(self) -> list[Subject]:
+        """The small set's full-width network along its training: fresh, each snapshot, the end."""
+        f, trained = self.family, self.network(self.family.small)
+        return [self.subject(trained, kimg=k) for k in (0.0, *f.snapshots_kimg, f.kimg)]
+
+    def twins(
+        self, n: int | None = None, *, width: int | None = None, kimg: float | None = None
+    ) -> tuple[Subject, Subject]:
+        """Two networks of disjoint sets of n pictures, seeds and all else equal."""
+        one, two = self.network(n, width=width), self.network(n, width=width, twin=2)
+        return self.subject(one, kimg=kimg), self.subject(two, kimg=kimg)
+
+    def architectures(self) -> dict[str, Subject]:
+        """The largest set under each architecture, all after the same length of training."""
+        length = self.preset.arch_kimg
+        first = self.subject(self.network(), kimg=length)
+        others = {
+            a: self.subject(self.network(arch=a, kimg=length)) for a in self.preset.other_archs
+        }
+        return {self.preset.arch: first, **others}
+
+    def baseline_ve(self) -> Subject:
+        """NCSN++ under the VE preconditioning and loss of Song et al. 2021, the largest set."""
+        length = self.preset.arch_kimg
+        return self.subject(self.network(arch="ncsnpp", kimg=length, preconditioning="ve"))
+
+    def daes(self) -> dict[str, Subject]:
+        """For each DAE architecture, its networks of all levels as one denoiser."""
+        return {
+            recipe.arch: self.subject(*(self.dae(recipe, s) for s in self.preset.dae_levels))
+            for recipe in self.preset.daes
+        }
+
+
+@dataclass(frozen=True)
+class Cells:
+    """All networks of a reproduction: the main family's and the second's."""
+
+    preset: Preset
+    opened: bool = True
+
+    @property
+    def main(self) -> FamilyCells:
+        return FamilyCells(self.preset.main, self.preset, self.opened)
+
+    @property
+    def second(self) -> FamilyCells:
+        return FamilyCells(self.preset.second, self.preset, self.opened)
+
+
+@cache
+def _pictures(data: DataChoice) -> Pictures:
+    """The whole set, opened once a process."""
+    return open_images(data.where, size=data.size)

@@ -1,0 +1,74 @@
+"""The table of claims: figure, claim, what was measured, whether it holds, and why not."""
+
+import json
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from denoscope.paper.figure import Check, Figure
+
+__all__ = ["Claim", "claim_of", "claims_json", "claims_markdown", "not_run"]
+
+State = Literal["holds", "does not hold", "cannot tell", "not run"]
+
+
+class Claim(BaseModel):
+    """One row. values: the numbers behind `measured`, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    figure: int
+    title: str
+    claim: str
+    acceptance: str
+    state: State
+    measured: str = ""
+    reason: str = ""
+    values: dict[str, float] = {}
+
+
+def claim_of(figure: Figure, check: Check) -> Claim:
+    """The row of a figure that was measured."""
+    state: State = (
+        "cannot tell" if check.holds is None else "holds" if check.holds else "does not hold"
+    )
+    return _row(figure, state).model_copy(
+        update={
+            "measured": check.measured,
+            "reason": check.reason,
+            "values": {name: float(value) for name, value in check.values.items()},
+        }
+    )
+
+
+def not_run(figure: Figure, why: str) -> Claim:
+    """The row of a figure whose tables are not there."""
+    return _row(figure, "not run").model_copy(update={"reason": why})
+
+
+def _row(figure: Figure, state: State) -> Claim:
+    return Claim(
+        figure=figure.number,
+        title=figure.title,
+        claim=figure.claim,
+        acceptance=figure.acceptance,
+        state=state,
+    )
+
+
+def claims_json(preset: str, claims: Iterable[Claim]) -> bytes:
+    """claims.json: {"schema_version": 1, "preset": ..., "claims": [...]}."""
+    rows = [claim.model_dump(mode="json") for claim in claims]
+    content = {"schema_version": 1, "preset": preset, "claims": rows}
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def claims_markdown(claims: Iterable[Claim]) -> str:
+    """A table for the docs."""
+    lines = ["| Fig. | claim | measured | |", "|---|---|---|---|"]
+    for one in claims:
+        measured = one.measured + (f" *{one.reason}*" if one.reason else "")
+        cells = (str(one.figure), one.claim, measured, one.state)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

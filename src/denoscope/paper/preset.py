@@ -1,0 +1,89 @@
+"""A preset: the sizes at which the paper's experiments are repeated, as data."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["DaeRecipe", "DataChoice", "Family", "Preset"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataChoice(_Frozen):
+    """Which pictures, and what is known of them before they are opened (for a dry run)."""
+
+    where: str
+    size: int | None = None
+    shape: tuple[int, int, int]
+    total: int
+
+
+class Family(_Frozen):
+    """The sweeps over one set of pictures: its size, the model's width, the training's length.
+
+    images: N of the ladder, small to large; the last is the network that generalizes. small: the N
+    of the sweeps over width and length, and of the twins that memorize. widths: small to large; the
+    last is every other network's. early_kimg: where the small set's training is stopped early.
+    """
+
+    data: DataChoice
+    images: tuple[int, ...]
+    small: int
+    widths: tuple[int, ...]
+    narrow: int
+    """The width that cures memorization on the small set."""
+    kimg: float
+    snapshots_kimg: tuple[float, ...]
+    early_kimg: float
+    multipliers: tuple[int, ...]
+    blocks: int = 1
+    attention: tuple[int, ...] = ()
+    dropout: float = 0.0
+    batch: int = 32
+    learning_rate: float = 1e-3
+    warmup_kimg: float = 5.0
+    augment: Literal["none", "flip"] = "none"
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    @property
+    def width(self) -> int:
+        return self.widths[-1]
+
+
+class DaeRecipe(_Frozen):
+    """How the denoisers of single levels are trained: one network a level (Li et al. 2024, G.2)."""
+
+    arch: Literal["linear", "skip", "dit", "ncsnpp"]
+    width: int
+    kimg: float
+    learning_rate: float = 1e-3
+    batch: int = 32
+
+
+class Preset(_Frozen):
+    """One size of the whole reproduction. Counts are of pictures unless they say otherwise."""
+
+    name: str
+    main: Family
+    second: Family
+    """The other data set: the paper's CIFAR-10."""
+    arch: Literal["ddpmpp", "ncsnpp", "adm"] = "ddpmpp"
+    other_archs: tuple[Literal["ddpmpp", "ncsnpp", "adm"], ...] = ("ncsnpp", "adm")
+    arch_kimg: float
+    """Length of the other architectures' training; one of the main family's snapshots."""
+    dae_levels: tuple[float, ...]
+    daes: tuple[DaeRecipe, ...]
+    audited: int = 200
+    samples: int = 100
+    linearity_pairs: int = 100
+    distill_pictures: int = 1000
+    distill_budget: int = Field(default=4000, description="network evaluations a level")
+    adam_pictures: int = 1000
+    adam_epochs: int = 100
+    adam_levels: int = 10
+    """The paper's gradient descent is repeated at every level (10) or every second one (5)."""
+    jacobian_vectors: int = 16
+    jacobian_levels: int = 20
+    device: Literal["cpu", "cuda"] = "cpu"

@@ -1,0 +1,172 @@
+"""Reproduce the paper's figures: plan the tasks, run what is missing, draw, check the claims."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from denoscope.errors import InputError
+from denoscope.images import open_images
+from denoscope.paper.cells import Cells
+from denoscope.paper.claims import Claim, claim_of, claims_json, not_run
+from denoscope.paper.figure import Drawing, Figure
+from denoscope.paper.preset import Preset
+from denoscope.report.chart import Chart
+from denoscope.report.print import print_chart
+from denoscope.sweeps import Event, Store, Task, expand, run_tasks, task_seconds
+from denoscope.tables import write_file
+
+__all__ = ["Plan", "Reproduction", "with_data"]
+
+
+def with_data(preset: Preset, where: str, size: int | None = None) -> Preset:
+    """The preset on other pictures for its main family.
+
+    Raises InputError where there are too few: twice the largest N, and some held out.
+    """
+    pictures = open_images(where, size=size)
+    need = 2 * preset.main.images[-1] + preset.audited
+    if len(pictures) < need:
+        raise InputError(
+            f"{where} has {len(pictures)} pictures, the preset {preset.name} needs {need}: two disjoint "
+            f"sets of {preset.main.images[-1]} and {preset.audited} held out"
+        )
+    data = preset.main.data.model_copy(
+        update={"where": where, "size": size, "shape": pictures.shape, "total": len(pictures)}
+    )
+    return preset.model_copy(update={"main": preset.main.model_copy(update={"data": data})})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a reproduction will do. missing: tasks to run, in an order that works; seconds: of one thread."""
+
+    tasks: list[Task]
+    missing: list[Task]
+
+    @property
+    def seconds(self) -> float:
+        return task_seconds(self.missing)
+
+    def by_kind(self) -> dict[str, tuple[int, int, float]]:
+        """kind -> (tasks, of them missing, seconds of these), trainings first."""
+        kinds = dict.fromkeys(task.kind for task in self.tasks)
+        missing = {task.name for task in self.missing}
+        return {
+            kind: (
+                sum(task.kind == kind for task in self.tasks),
+                sum(task.kind == kind for task in self.missing),
+                sum(t.seconds() for t in self.tasks if t.kind == kind and t.name in missing),
+            )
+            for kind in kinds
+        }
+
+
+@dataclass
+class Reproduction:
+    """Some of the figures at one preset, in one folder.
+
+    out/cells/ is the store of all tasks, out/figures/ the drawings, out/claims.json the claims. What
+    is in the store is never done twice, whichever figures asked for it.
+    """
+
+    preset: Preset
+    figures: Sequence[Figure]
+    out: Path
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.out / "cells")
+
+    def cells(self, opened: bool = True) -> Cells:
+        """opened=False: without the data; cells can be planned, not run."""
+        return Cells(self.preset, opened)
+
+    def plan(self, opened: bool = True) -> Plan:
+        """All tasks the figures need, and those that are not there yet."""
+        asked = [task for figure in self.figures for task in figure.needs(self.cells(opened))]
+        everything: dict[str, Task] = {}
+
+        def visit(task: Task) -> None:
+            if task.name not in everything:
+                for need in task.needs():
+                    visit(need)
+                everything[task.name] = task
+
+        for task in asked:
+            visit(task)
+        missing = [task for task in expand(asked, self.store) if not self.store.done(task)]
+        return Plan(list(everything.values()), missing)
+
+    def run(
+        self, engine: Literal["local", "ray", "here"] = "local", workers: int | None = None
+    ) -> Iterator[Event]:
+        """Run what is missing; a task that fails stops only the figures that need it."""
+        asked = [task for figure in self.figures for task in figure.needs(self.cells())]
+        for event in run_tasks(asked, self.store, engine, workers):
+            if event.state == "failed":
+                self.failed[event.task.name] = event.message
+            yield event
+
+    def claims(self) -> list[Claim]:
+        """Check every figure whose tables are there."""
+        found = []
+        for figure in self.figures:
+            lacking = self._lacking(figure)
+            if lacking:
+                found.append(not_run(figure, lacking))
+            else:
+                found.append(claim_of(figure, figure.check(self.cells(), self.store)))
+        return found
+
+    def draw(self) -> Iterator[Path]:
+        """Draw every figure whose tables are there, into out/figures/; yield the files."""
+        for figure in self.figures:
+            if self._lacking(figure):
+                continue
+            for drawing in figure.draw(self.cells(), self.store):
+                yield from write_drawing(drawing, self.out / "figures")
+
+    def save_claims(self, claims: Sequence[Claim]) -> Path:
+        """out/claims.json; claims of other figures that are there already are kept."""
+        path = self.out / "claims.json"
+        kept = _read_claims(path, self.preset.name)
+        for claim in claims:
+            kept[claim.figure] = claim
+        rows = [kept[number] for number in sorted(kept)]
+        return write_file(path, claims_json(self.preset.name, rows))
+
+    def _lacking(self, figure: Figure) -> str:
+        """Why a figure cannot be drawn: the first task that is not there; empty where all are."""
+        for task in figure.needs(self.cells()):
+            if not self.store.done(task):
+                return self.failed.get(task.name, "not yet run")
+        return ""
+
+
+def write_drawing(drawing: Drawing, folder: Path) -> Iterator[Path]:
+    """NAME.svg and NAME.png of a chart, NAME.png of a sheet of pictures."""
+    if isinstance(drawing, Chart):
+        for ending, content in print_chart(drawing).items():
+            yield write_file(folder / f"{drawing.name}.{ending}", content)
+    else:
+        yield write_file(folder / f"{drawing.name}.png", drawing.to_png())
+
+
+def _read_claims(path: Path, preset: str) -> dict[int, Claim]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = [Claim.model_validate(row) for row in content["claims"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is no table of claims: move it away, or give another --out"
+        ) from error
+    if content.get("preset") != preset:
+        raise InputError(
+            f"{path} holds the claims of preset {content.get('preset')}: give another --out for {preset}"
+        )
+    return {row.figure: row for row in rows}
