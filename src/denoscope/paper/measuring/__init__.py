@@ -9,6 +9,7 @@ from denoscope.paper.measuring.linearity import ALPHA_SQUARED, Linearity
 from denoscope.paper.measuring.measurement import Measurement
 from denoscope.paper.measuring.outputs import Outputs
 from denoscope.paper.measuring.perturbation import Perturbation
+from denoscope.paper.measuring.rank_gap import RankGap
 from denoscope.paper.measuring.samples import Samples
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "Measurement",
     "Outputs",
     "Perturbation",
+    "RankGap",
     "Samples",
 ]
