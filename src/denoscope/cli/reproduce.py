@@ -23,7 +23,7 @@ class PresetName(StrEnum):
 def reproduce(
     figures: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FIGURE...]", help="fig1 to fig30, or all (the default)."),
+        typer.Argument(metavar="[FIGURE...]", help="fig1 to fig30, all (the default), or traps."),
     ] = None,
     preset: Annotated[
         PresetName,
@@ -55,6 +55,14 @@ def reproduce(
         float | None,
         typer.Option(min=0.1, help="Stop after so many minutes; the same command goes on."),
     ] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=opt.OUTPUT,
+            help="Copy all tables and claims here, to keep.",
+        ),
+    ] = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -79,4 +87,5 @@ def reproduce(
         engine=engine.value,
         workers=workers,
         minutes=minutes,
+        tables=tables,
     )

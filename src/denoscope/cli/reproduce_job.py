@@ -31,6 +31,7 @@ def reproduce_figures(
     engine: Any,
     workers: int | None,
     minutes: float | None,
+    tables: Path | None,
 ) -> int:
     """Run, draw, check; 0 where every task ran, 1 where one failed."""
     from denoscope.paper import Reproduction, figures_named, preset_named, with_data
@@ -55,9 +56,11 @@ def reproduce_figures(
         left = len(work.plan().missing)
     claims = work.claims()
     drawn = list(work.draw())
-    path = work.save_claims(claims)
+    path = work.save_claims(claims, "traps.json" if names == ["traps"] else "claims.json")
     _tell_claims(voice, claims)
     voice.say()
+    if tables is not None:
+        voice.say(f"tables: {work.collect(tables, claims)}")
     voice.say(f"figures: {out / 'figures'} ({len(drawn)} files)")
     voice.say(f"claims: {path}")
     if left and not work.failed:

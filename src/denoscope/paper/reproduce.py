@@ -10,6 +10,7 @@ from denoscope.errors import InputError
 from denoscope.images import open_images
 from denoscope.paper.cells import Cells
 from denoscope.paper.claims import Claim, claim_of, claims_json, not_run
+from denoscope.paper.collecting import collect
 from denoscope.paper.figure import Drawing, Figure
 from denoscope.paper.preset import Preset
 from denoscope.report.chart import Chart
@@ -129,14 +130,18 @@ class Reproduction:
             for drawing in figure.draw(self.cells(), self.store):
                 yield from write_drawing(drawing, self.out / "figures")
 
-    def save_claims(self, claims: Sequence[Claim]) -> Path:
-        """out/claims.json; claims of other figures that are there already are kept."""
-        path = self.out / "claims.json"
+    def save_claims(self, claims: Sequence[Claim], name: str = "claims.json") -> Path:
+        """out/NAME; claims of other figures that are there already are kept."""
+        path = self.out / name
         kept = _read_claims(path, self.preset.name)
         for claim in claims:
             kept[claim.figure] = claim
         rows = [kept[number] for number in sorted(kept)]
         return write_file(path, claims_json(self.preset.name, rows))
+
+    def collect(self, folder: Path, claims: Sequence[Claim]) -> Path:
+        """The tables of all that is done, and the claims, into a folder that can be kept."""
+        return collect(folder, self.preset.name, self.plan().tasks, self.store, claims)
 
     def _lacking(self, figure: Figure) -> str:
         """Why a figure cannot be drawn: the first task that is not there; empty where all are."""

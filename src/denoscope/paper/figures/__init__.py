@@ -4,6 +4,7 @@ from importlib import import_module
 
 from denoscope.errors import InputError
 from denoscope.paper.figure import Figure
+from denoscope.paper.traps import TRAPS
 
 __all__ = ["FIGURES", "NAMED", "figures_named"]
 
@@ -17,14 +18,19 @@ FIGURES: dict[str, Figure] = {
 
 
 def figures_named(words: list[str]) -> list[Figure]:
-    """Figures by name ("fig7", "7"), in the paper's order; "all" or nothing for all of them.
+    """Figures by name ("fig7", "7"), in the paper's order; "all" or nothing for all of them; "traps"
+    alone for the four consequences of the definitions.
 
     Raises InputError for an unknown name.
     """
     if not words or "all" in words:
         return list(FIGURES.values())
+    if words == ["traps"]:
+        return list(TRAPS)
     names = [word if word.startswith("fig") else f"fig{word}" for word in words]
     unknown = [word for word, name in zip(words, names, strict=True) if name not in FIGURES]
     if unknown:
-        raise InputError(f"figure {unknown[0]!r} is unknown: give fig1 to fig30, or all")
+        raise InputError(
+            f"figure {unknown[0]!r} is unknown: give fig1 to fig30, all, or traps alone"
+        )
     return [figure for name, figure in FIGURES.items() if name in names]

@@ -77,7 +77,8 @@ FIGURE = Figure(
     number=1,
     title="Linearity score against sigma for N training pictures",
     claim="The more pictures, the more linear the network at intermediate noise; all are linear as sigma -> 0.",
-    acceptance="Spearman's rho of (N, lowest score for sigma in 0.1-20) >= 0.9; score > 0.99 at the lowest level",
+    acceptance="Spearman's rho of N and the lowest score for sigma in 0.1-20 >= 0.9; "
+    "score > 0.99 at the lowest level",
     needs=needs,
     draw=draw,
     check=check,
