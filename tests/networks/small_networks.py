@@ -2,16 +2,25 @@
 
 import torch
 
-from denoscope.networks import EDMPreconditioning, NetworkSettings, build_network
+from denoscope.networks import NetworkSettings, Preconditioning, build_network
 
-ARCHITECTURES = ("ddpmpp", "ncsnpp", "adm")
+U_NETS = ("ddpmpp", "ncsnpp", "adm")
+BLIND = ("skip", "linear")  # to the noise level
+ARCHITECTURES = (*U_NETS, "dit", *BLIND)
+
+SMALL = {
+    "ddpmpp": {"width": 8, "blocks": 1},
+    "ncsnpp": {"width": 8, "blocks": 1},
+    "adm": {"width": 32, "blocks": 1},  # it has one attention head for every 64 channels
+    "dit": {"width": 16, "blocks": 2, "heads": 2},
+    "skip": {"width": 8, "blocks": 2},
+    "linear": {},
+}
 
 
-def small_network(arch: str, side: int = 8, seed: int = 0, **settings) -> EDMPreconditioning:
+def small_network(arch: str, side: int = 8, seed: int = 0, **settings) -> Preconditioning:
     """In eval mode, every parameter drawn at the scale of a trained network."""
-    # ADM has one attention head for every 64 channels
-    width = {"width": 32 if arch == "adm" else 8}
-    settings = NetworkSettings(arch=arch, shape=(2, side, side), blocks=1, **(width | settings))
+    settings = NetworkSettings(arch=arch, shape=(2, side, side), **(SMALL[arch] | settings))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_network(settings).eval()

@@ -1,7 +1,15 @@
 import pytest
 from pydantic import ValidationError
 
-from denoscope.networks import NetworkSettings, build_network
+from denoscope.networks import (
+    EDMPreconditioning,
+    NetworkSettings,
+    NoPreconditioning,
+    VEPreconditioning,
+    VPPreconditioning,
+    build_network,
+)
+from denoscope.networks.settings import HAS
 from networks.small_networks import ARCHITECTURES
 
 
@@ -43,7 +51,9 @@ def test_default_attention_follows_the_given_levels():
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_json_round_trip(arch):
-    settings = NetworkSettings(arch=arch, shape=(3, 32, 32), width=36, label_dim=10)
+    given = {"width": 36, "label_dim": 10}
+    given = {name: value for name, value in given.items() if name in HAS[arch]}
+    settings = NetworkSettings(arch=arch, shape=(3, 32, 32), **given)
     assert NetworkSettings.model_validate_json(settings.model_dump_json()) == settings
     assert NetworkSettings.model_validate(settings.model_dump()) == settings
     assert hash(settings) == hash(settings.model_copy())
@@ -64,7 +74,10 @@ def test_json_round_trip(arch):
         ({"shape": (0, 28, 28)}, "shape is (channels, side, side)"),
         ({"shape": (28, 28)}, "shape"),
         ({"shape": 28}, "shape"),
-        ({"arch": "unet"}, "arch: Input should be 'ddpmpp', 'ncsnpp' or 'adm'"),
+        (
+            {"arch": "unet"},
+            "arch: Input should be 'ddpmpp', 'ncsnpp', 'adm', 'skip', 'dit' or 'linear'",
+        ),
         ({"width": 6}, "width: Input should be a multiple of 4"),
         ({"width": 0}, "width: Input should be greater than or equal to 4"),
         ({"blocks": 0}, "blocks: "),
@@ -72,6 +85,19 @@ def test_json_round_trip(arch):
         ({"label_dim": -1}, "label_dim: "),
         ({"sigma_data": 0.0}, "sigma_data: "),
         ({"widht": 32}, "widht: Extra inputs are not permitted"),
+        ({"heads": 2}, "heads: Value error, ddpmpp has none, leave it out"),
+        ({"arch": "linear", "width": 8}, "width: Value error, linear has none, leave it out"),
+        ({"arch": "skip", "dropout": 0.1}, "dropout: Value error, skip has none"),
+        ({"arch": "skip", "width": 0}, "width: Input should be greater than or equal to 4"),
+        ({"arch": "skip", "multipliers": (1, 1, 1, 1)}, "at most 3 levels"),
+        ({"arch": "dit", "attention": (28,)}, "attention: Value error, dit has none"),
+        ({"arch": "dit", "augment_dim": 9}, "augment_dim: Value error, dit has none"),
+        ({"arch": "dit", "patch": 3}, "a side of 28 pixels is not cut by patches of 3"),
+        ({"arch": "dit", "heads": 5}, "a width of 384 does not divide among 5 heads"),
+        ({"arch": "dit", "heads": 0}, "heads: Input should be greater than or equal to 1"),
+        ({"preconditioning": "iddpm"}, "preconditioning: Input should be 'edm', 'vp', 've'"),
+        ({"arch": "skip", "preconditioning": "edm"}, "skip is not told the noise level"),
+        ({"preconditioning": "ve", "sigma_data": 0.3}, "sigma_data is of the preconditioning edm"),
     ],
 )
 def test_wrong_settings_say_what_is_allowed(wrong, says):
@@ -93,3 +119,46 @@ def test_settings_reach_the_network():
     blocks = [name for name in network.model.enc if name.startswith("8x8_block")]
     assert blocks == ["8x8_block0", "8x8_block1"]
     assert network.model.enc["8x8_block0"].dropout == 0.25
+
+
+@pytest.mark.parametrize(
+    ("side", "patch"), [(8, 2), (16, 2), (28, 2), (32, 2), (64, 4), (27, 3), (7, 7), (1, 1)]
+)
+def test_default_patches_divide_the_side(side, patch):
+    assert NetworkSettings(arch="dit", shape=(1, side, side)).patch == patch
+
+
+@pytest.mark.parametrize(("width", "heads"), [(384, 6), (128, 2), (96, 1), (8, 1), (200, 2)])
+def test_default_heads_follow_the_width(width, heads):
+    assert NetworkSettings(arch="dit", shape=(1, 8, 8), width=width).heads == heads
+
+
+@pytest.mark.parametrize(
+    ("arch", "kind"),
+    [("ddpmpp", "edm"), ("dit", "edm"), ("skip", "none"), ("linear", "none")],
+)
+def test_default_preconditioning(arch, kind):
+    assert NetworkSettings(arch=arch, shape=(1, 8, 8)).preconditioning == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        ("edm", EDMPreconditioning),
+        ("vp", VPPreconditioning),
+        ("ve", VEPreconditioning),
+        ("none", NoPreconditioning),
+    ],
+)
+def test_preconditioning_reaches_the_network(kind, made):
+    settings = NetworkSettings(arch="ddpmpp", shape=(1, 8, 8), width=4, preconditioning=kind)
+    assert type(build_network(settings)) is made
+
+
+def test_settings_of_older_runs_read_as_they_were():
+    """Fields that came later have the value that the older network had."""
+    older = {"arch": "ddpmpp", "shape": [1, 28, 28], "width": 16, "multipliers": [1, 3, 4]}
+    older |= {"blocks": 1, "attention": [], "dropout": 0.0, "label_dim": 0, "augment_dim": 0}
+    settings = NetworkSettings.model_validate(older | {"sigma_data": 0.5})
+    later = {"preconditioning": "edm", "heads": 0, "patch": 0}
+    assert settings.model_dump(mode="json") == older | {"sigma_data": 0.5} | later

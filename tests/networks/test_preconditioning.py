@@ -1,8 +1,15 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from denoscope.networks import EDMPreconditioning
+from denoscope.networks import (
+    EDMPreconditioning,
+    NoPreconditioning,
+    VEPreconditioning,
+    VPPreconditioning,
+)
 
 
 class Answer(nn.Module):
@@ -74,3 +81,67 @@ def test_network_runs_in_its_own_dtype():
     assert EDMPreconditioning(model)(x, torch.tensor([1.0])).dtype == torch.float64
     assert model.asked[0].dtype == torch.bfloat16
     assert model.asked[1].dtype == torch.float64  # the level keeps its precision
+
+
+def vp_sigma(t):
+    """Song et al. 2021, appendix C: x_t = alpha x_0 + s eps, ln alpha = -t^2 b_d / 4 - t b_min / 2."""
+    alpha = math.exp(-(t**2) * 19.9 / 4 - t * 0.1 / 2)
+    return math.sqrt(1 - alpha**2) / alpha
+
+
+def test_vp_levels_are_those_of_the_original_diffusion():
+    times = [1e-5, 1e-3, 0.03, 0.4, 0.7, 1.0]
+    sigma = torch.tensor([vp_sigma(t) for t in times], dtype=torch.float64)
+    t = torch.tensor(times, dtype=torch.float64)
+    # the oracle loses digits at small t, the formula does not
+    torch.testing.assert_close(VPPreconditioning.sigma_of(t), sigma, rtol=1e-9, atol=0)
+    torch.testing.assert_close(VPPreconditioning.time_of(VPPreconditioning.sigma_of(t)), t)
+    assert VPPreconditioning.sigma_range == pytest.approx((float(sigma[0]), float(sigma[-1])))
+    single = VPPreconditioning.time_of(VPPreconditioning.sigma_of(t.float()))
+    torch.testing.assert_close(single, t.float(), rtol=2e-6, atol=0)
+
+
+def test_vp_is_the_original_noise_predictor():
+    """x_t = alpha (x_0 + sigma eps), eps_hat = F(x_t; 999 t), x_0 = (x_t - s eps_hat) / alpha."""
+    model = Answer(torch.randn(1, 1, 2, 2, dtype=torch.float64))
+    x = torch.randn(3, 1, 2, 2, dtype=torch.float64)
+    times = [1e-3, 0.3, 0.9]
+    sigma = torch.tensor([vp_sigma(t) for t in times], dtype=torch.float64)
+    denoised = VPPreconditioning(model)(x, sigma)
+    for i, t in enumerate(times):
+        alpha = math.exp(-(t**2) * 19.9 / 4 - t * 0.1 / 2)
+        torch.testing.assert_close(model.asked[0][i], alpha * x[i])
+        eps = model.answer[0].detach()
+        expected = (alpha * x[i] - math.sqrt(1 - alpha**2) * eps) / alpha
+        torch.testing.assert_close(denoised[i], expected)
+    torch.testing.assert_close(model.asked[1], 999 * torch.tensor(times, dtype=torch.float64))
+
+
+def test_ve_is_the_original_score_network():
+    """score = F(x; ln(sigma / 2)) / sigma, D = x + sigma^2 score."""
+    model = Answer(torch.randn(1, 1, 2, 2, dtype=torch.float64))
+    x = torch.randn(2, 1, 2, 2, dtype=torch.float64)
+    sigma = torch.tensor([0.02, 100.0], dtype=torch.float64)
+    denoised = VEPreconditioning(model)(x, sigma)
+    for i, s in enumerate((0.02, 100.0)):
+        torch.testing.assert_close(denoised[i], x[i] + s**2 * (model.answer[0].detach() / s))
+    assert torch.equal(model.asked[0], x)
+    assert model.asked[1].tolist() == pytest.approx([math.log(0.01), math.log(50)])
+
+
+@pytest.mark.parametrize("kind", [EDMPreconditioning, VPPreconditioning, VEPreconditioning])
+def test_nothing_is_removed_where_there_is_no_noise(kind):
+    x = torch.randn(1, 1, 2, 2)
+    denoiser = kind(Answer(torch.tensor(3.0)))
+    torch.testing.assert_close(denoiser(x, torch.tensor([1e-7])), x)
+    assert bool(denoiser(x, torch.tensor([denoiser.sigma_range[1]])).isfinite().all())
+
+
+def test_without_preconditioning_the_network_answers():
+    model = Answer(torch.tensor(0.7))
+    x = torch.randn(2, 1, 2, 2)
+    for level in (1e-7, 1.0, 1e7):
+        assert torch.equal(NoPreconditioning(model)(x, torch.tensor([level])), model(x, None))
+        NoPreconditioning(model)(x, torch.tensor([level]))
+        assert torch.equal(model.asked[0], x)
+        assert model.asked[1].tolist() == [0.0]

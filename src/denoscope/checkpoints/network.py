@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from denoscope.denoiser import Spec, check_call
-from denoscope.networks import EDMPreconditioning
+from denoscope.networks import Preconditioning
 
 __all__ = ["NetworkDenoiser"]
 
@@ -15,7 +15,7 @@ class NetworkDenoiser:
     Raises SigmaOutOfRange outside [sigma_min, sigma_max], InputError for a wrong shape.
     """
 
-    def __init__(self, network: EDMPreconditioning, spec: Spec) -> None:
+    def __init__(self, network: Preconditioning, spec: Spec) -> None:
         self.network = network.eval().requires_grad_(False)
         self.spec = spec
 

@@ -1,16 +1,32 @@
 """Architectures, their preconditioning, and the settings from which they are built."""
 
 from denoscope.networks.dhariwal_unet import DhariwalUNet
-from denoscope.networks.preconditioning import EDMPreconditioning, Preconditioning, Scalings
+from denoscope.networks.dit import DiT
+from denoscope.networks.linear_net import LinearNet
+from denoscope.networks.preconditioning import (
+    EDMPreconditioning,
+    NoPreconditioning,
+    Preconditioning,
+    Scalings,
+    VEPreconditioning,
+    VPPreconditioning,
+)
 from denoscope.networks.settings import NetworkSettings, build_network
+from denoscope.networks.skip_net import SkipNet
 from denoscope.networks.song_unet import SongUNet
 
 __all__ = [
     "DhariwalUNet",
+    "DiT",
     "EDMPreconditioning",
+    "LinearNet",
     "NetworkSettings",
+    "NoPreconditioning",
     "Preconditioning",
     "Scalings",
+    "SkipNet",
     "SongUNet",
+    "VEPreconditioning",
+    "VPPreconditioning",
     "build_network",
 ]

@@ -1,8 +1,10 @@
 """Preconditioning: from a raw network F to a denoiser D(x; sigma) (Karras et al. 2022, table 1)."""
 
+import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -24,6 +26,9 @@ class Preconditioning(nn.Module, ABC):
     A subclass states the four scalings. `model` is F: called with (c_in x, c_noise, class_labels,
     augment_labels), where c_noise has sigma's shape, it returns something of x's shape.
     """
+
+    sigma_range: ClassVar[tuple[float, float]]
+    """The closed range of levels that a network under it is trained for."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -64,6 +69,8 @@ class EDMPreconditioning(Preconditioning):
     have variance 1 at every sigma.
     """
 
+    sigma_range = (0.002, 80.0)
+
     def __init__(self, model: nn.Module, sigma_data: float = 0.5) -> None:
         super().__init__(model)
         self.sigma_data = sigma_data
@@ -76,3 +83,72 @@ class EDMPreconditioning(Preconditioning):
             input=total.rsqrt(),
             noise=sigma.log() / 4,
         )
+
+
+class VPPreconditioning(Preconditioning):
+    """The variance preserving diffusion of Song et al. 2021 as Karras et al. 2022 write it (table 1).
+
+    c_skip = 1, c_out = -sigma, c_in = 1 / sqrt(sigma^2 + 1), c_noise = (M - 1) t(sigma) with
+    M = 1000: F predicts the noise, from a picture scaled to unit variance and a step of 0 to 999.
+    Time and level are tied by sigma(t)^2 = exp(beta_d t^2 / 2 + beta_min t) - 1, beta_d = 19.9,
+    beta_min = 0.1, t in [1e-5, 1].
+    """
+
+    beta_d, beta_min, steps, t_min = 19.9, 0.1, 1000, 1e-5
+
+    @classmethod
+    def sigma_of(cls, t: Tensor) -> Tensor:
+        """sigma(t), elementwise."""
+        return (cls.beta_d / 2 * t**2 + cls.beta_min * t).expm1().sqrt()
+
+    @classmethod
+    def time_of(cls, sigma: Tensor) -> Tensor:
+        """t(sigma), the inverse: the positive root of beta_d t^2 / 2 + beta_min t = ln(1 + sigma^2).
+
+        In the form that loses no digits at small sigma.
+        """
+        logarithm = (sigma**2).log1p()
+        return (
+            2 * logarithm / ((cls.beta_min**2 + 2 * cls.beta_d * logarithm).sqrt() + cls.beta_min)
+        )
+
+    sigma_range = (
+        math.sqrt(math.expm1(beta_d / 2 * t_min**2 + beta_min * t_min)),
+        math.sqrt(math.expm1(beta_d / 2 + beta_min)),
+    )
+
+    def scalings(self, sigma: Tensor) -> Scalings:
+        return Scalings(
+            skip=torch.ones_like(sigma),
+            out=-sigma,
+            input=(sigma**2 + 1).rsqrt(),
+            noise=(self.steps - 1) * self.time_of(sigma),
+        )
+
+
+class VEPreconditioning(Preconditioning):
+    """The variance exploding diffusion of Song et al. 2021 as Karras et al. 2022 write it (table 1).
+
+    c_skip = 1, c_out = sigma, c_in = 1, c_noise = ln(sigma / 2): F predicts the noise, negative,
+    from the noisy picture as it is. Levels from 0.02 to 100.
+    """
+
+    sigma_range = (0.02, 100.0)
+
+    def scalings(self, sigma: Tensor) -> Scalings:
+        one = torch.ones_like(sigma)
+        return Scalings(skip=one, out=sigma, input=one, noise=(sigma / 2).log())
+
+
+class NoPreconditioning(Preconditioning):
+    """D(x; sigma) = F(x; 0): a denoising autoencoder (DAE), which answers the picture itself.
+
+    It is not told the level, and serves one alone: the level it was trained at (Li et al. 2024,
+    appendix G.2). c_skip = 0, c_out = c_in = 1, c_noise = 0.
+    """
+
+    sigma_range = (0.0, math.inf)
+
+    def scalings(self, sigma: Tensor) -> Scalings:
+        zero, one = torch.zeros_like(sigma), torch.ones_like(sigma)
+        return Scalings(skip=zero, out=one, input=one, noise=zero)

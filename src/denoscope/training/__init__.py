@@ -16,6 +16,6 @@ __all__ = [
     "prepare_run",
     "train",
     "training_loss",
-    "weighted_error",
     "untrained",
+    "weighted_error",
 ]

@@ -32,7 +32,9 @@ class TrainSettings(BaseModel):
     """Half-life of the averaged weights; never more than 5 % of the pictures seen."""
     p_mean: float = -1.2
     p_std: float = Field(default=1.2, gt=0)
-    """ln sigma ~ N(p_mean, p_std^2)."""
+    """ln sigma ~ N(p_mean, p_std^2), under EDM's preconditioning; VP and VE have laws of their own."""
+    level: float | None = Field(default=None, gt=0)
+    """The one sigma of a network without preconditioning (a DAE); None for all others."""
     augment: Literal["none", "flip"] = "none"
     """"flip" mirrors half of the pictures left to right. Off by default: it changes what memorization means."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -48,6 +50,25 @@ class TrainSettings(BaseModel):
         if len({self.step_of(s) for s in self.snapshots_kimg}) < len(self.snapshots_kimg):
             raise ValueError(
                 f"snapshots at {self.snapshots_kimg} kimg fall into one step of {self.batch} pictures"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_of_the_preconditioning(self) -> "TrainSettings":
+        preconditioning = self.network.preconditioning
+        if preconditioning == "none" and self.level is None:
+            raise ValueError(
+                f"{self.network.arch} without preconditioning is trained at one noise level: "
+                "give level"
+            )
+        if preconditioning != "none" and self.level is not None:
+            raise ValueError(
+                f"the preconditioning {preconditioning} draws its levels itself: leave level out, "
+                "or give the preconditioning none"
+            )
+        if preconditioning != "edm" and (self.p_mean, self.p_std) != (-1.2, 1.2):
+            raise ValueError(
+                "p_mean and p_std are of the preconditioning edm alone: leave them out"
             )
         return self
 
