@@ -8,6 +8,7 @@ from denoscope.cli.audit import audit
 from denoscope.cli.demo import demo
 from denoscope.cli.info import info
 from denoscope.cli.report import report
+from denoscope.cli.reproduce import reproduce
 from denoscope.cli.sample import sample
 from denoscope.cli.train import train
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     epilog="MODEL: a run folder, a snapshot of one, bundled:NAME, or package.module:factory.  "
     "DATA: digits, mnist-5k, mnist, fashion-mnist, cifar10, a folder, a zip, an npz, hf:owner/name.",
 )
-for verb in (demo, audit, train, sample, report, info):
+for verb in (demo, audit, train, sample, reproduce, report, info):
     app.command(no_args_is_help=False)(verb)
 
 
