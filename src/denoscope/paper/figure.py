@@ -26,6 +26,12 @@ class Check:
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, measured: str, tests: dict[str, bool], values: dict[str, float]) -> "Check":
+        """Holds where every test does. tests: what is to be said where it fails -> whether it holds."""
+        failing = "; ".join(words for words, held in tests.items() if not held)
+        return cls(measured, not failing, failing, values)
+
 
 @dataclass(frozen=True)
 class Figure:

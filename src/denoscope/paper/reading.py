@@ -11,14 +11,21 @@ from denoscope.report.curves import Panel, curve_panel, value_domain
 from denoscope.report.palette import Style
 
 __all__ = [
+    "ARCHITECTURES",
+    "DAES",
     "HUES",
     "INTERMEDIATE",
     "along_panel",
     "at_level",
     "between",
+    "compared",
     "cosines",
     "curves_panel",
+    "error_between",
+    "finished",
+    "level_words",
     "mean_between",
+    "mean_picture",
     "rank_order",
     "series_styles",
 ]
@@ -26,6 +33,31 @@ __all__ = [
 INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1 (their 0.116 to 20 on the grid)
 HUES = ("#d9621e", "#b5446e", "#8458b3", "#4a6fc4", "#1f8fa8", "#0a9a74", "#5b8c2a", "#222222")
 EVERYWHERE = (0.0016, 100.0)
+ARCHITECTURES = {"ddpmpp": "DDPM++", "ncsnpp": "NCSN++", "adm": "ADM"}
+DAES = {"linear": "DAE-Linear", "skip": "DAE-Skip", "dit": "DAE-DiT", "ncsnpp": "DAE-NCSN"}
+
+
+def compared(
+    table: pl.DataFrame,
+    one: str,
+    two: str,
+    *,
+    metric: str = "score_error",
+    inputs: str = "held_out",
+) -> pl.DataFrame:
+    """The rows, by level, of the distance between two denoisers."""
+    return table.filter(metric=metric, denoiser=one, reference=two, inputs=inputs).sort("sigma")
+
+
+def finished(table: pl.DataFrame, metric: str, denoiser: str = "network") -> tuple[float, float]:
+    """(mean, standard error) of a metric of finished samples; denoiser "": the held-out control.
+
+    NaN where there is none.
+    """
+    rows = table.filter(pl.col("sigma").is_null(), metric=metric, denoiser=denoiser)
+    if rows.is_empty():
+        return float("nan"), float("nan")
+    return float(rows["mean"][0]), float(rows["se"].fill_null(0.0)[0])
 
 
 def between(rows: pl.DataFrame, low: float, high: float) -> pl.DataFrame:
@@ -41,12 +73,26 @@ def mean_between(
     return float("nan") if value is None else float(value)  # type: ignore[arg-type]
 
 
+def error_between(
+    rows: pl.DataFrame, low: float = INTERMEDIATE[0], high: float = INTERMEDIATE[1]
+) -> float:
+    """The standard error of `mean_between`, at most: levels share their noise, errors do not cancel."""
+    value = between(rows, low, high)["se"].fill_null(0.0).mean()
+    return float("nan") if value is None else float(value)  # type: ignore[arg-type]
+
+
 def at_level(rows: pl.DataFrame, sigma: float) -> float:
     """`mean` at the level nearest to sigma (by ratio); NaN where there is none."""
     if rows.is_empty():
         return float("nan")
     order = rows.sort((pl.col("sigma").log() - float(np.log(sigma))).abs())
     return float(order["mean"][0])
+
+
+def points_along(rows: pl.DataFrame) -> list[tuple[float, float, float]]:
+    """(param, mean, se) by param, for `along_panel`; a number without an error has se 0."""
+    parts = rows.sort("param").select("param", "mean", pl.col("se").fill_null(0.0))
+    return [(float(x), float(mean), float(se)) for x, mean, se in parts.iter_rows()]
 
 
 def rank_order(x: Sequence[float], y: Sequence[float]) -> float:
@@ -66,6 +112,16 @@ def cosines(one: np.ndarray, two: np.ndarray, centre: np.ndarray | None = None) 
         a, b = a - middle, b - middle
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(1) / np.maximum(lengths, 1e-12)
+
+
+def mean_picture(*pictures: np.ndarray) -> np.ndarray:
+    """The mean (C, H, W) of arrays of pictures, in bytes."""
+    return np.concatenate(pictures).mean(0).round().astype(np.uint8)
+
+
+def level_words(levels: Sequence[float]) -> tuple[str, ...]:
+    """Headings over pictures by level: "80", "0.47"."""
+    return tuple(f"{level:.3g}" for level in levels)
 
 
 def series_styles(names: Sequence[str], dashes: Sequence[tuple[int, ...]] = ()) -> list[Style]:
