@@ -1,6 +1,7 @@
 """Tables and summary of an audit: schemas, checks, and the folder they live in. Free of torch."""
 
 from denoscope.tables.folder import AuditTables, check_output, read_audit, write_audit
+from denoscope.tables.looks import Look, WatchRecord, read_watch, write_watch
 from denoscope.tables.measurements import INPUTS, MEASUREMENTS, SAMPLES, VALUES, TableName, conform
 from denoscope.tables.summary import (
     DataNote,
@@ -26,18 +27,22 @@ __all__ = [
     "Figure",
     "Label",
     "LevelNote",
+    "Look",
     "ModelNote",
     "Provenance",
     "Reason",
     "Summary",
     "TableName",
     "Verdict",
+    "WatchRecord",
     "check_output",
     "conform",
     "plain_errors",
     "read_audit",
+    "read_watch",
     "replacing",
     "summary_from_json",
     "write_audit",
     "write_file",
+    "write_watch",
 ]
