@@ -9,7 +9,7 @@ import torch
 from conformance import check_conformance
 from denoscope.checkpoints import NetworkDenoiser
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
-from denoscope.denoiser import Denoiser, FunctionDenoiser, Spec
+from denoscope.denoiser import Denoiser, FunctionDenoiser, LevelwiseDenoiser, Spec
 from denoscope.images import MixturePictures, Pictures
 from denoscope.networks import NetworkSettings, build_network
 
@@ -21,14 +21,20 @@ def _latents(pictures: Pictures) -> torch.Tensor:
     return pictures.floats() + 0.1
 
 
-def _network(arch: str, dtype: torch.dtype) -> Denoiser:
+def _network(arch: str, dtype: torch.dtype, preconditioning: str) -> Denoiser:
     """A small network with random weights everywhere (fresh ones are zero at the end)."""
+    settings = {"arch": arch, "shape": SHAPE, "preconditioning": preconditioning}
+    settings |= {} if arch == "linear" else {"width": 8}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = build_network(NetworkSettings(arch=arch, shape=SHAPE, width=8))
+        network = build_network(NetworkSettings(**settings))
         for parameter in network.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
-    return NetworkDenoiser(network.to(dtype), NETWORK_SPEC)
+    network = network.to(dtype)
+    if preconditioning == "none":
+        level = torch.tensor([0.3], dtype=torch.float64)
+        return NetworkDenoiser(network, Spec("dae", SHAPE, 0.3, 0.3, levels=level))
+    return NetworkDenoiser(network, NETWORK_SPEC)
 
 
 # name -> factory(64 digits). To add a denoiser, add a line.
@@ -42,6 +48,13 @@ DENOISERS: dict[str, Callable[[Pictures], Denoiser]] = {
     "exact, of a mixture": lambda pictures: MixturePictures.random(
         SHAPE, components=3, rank=2
     ).denoiser(),
+    "one denoiser a level": lambda pictures: LevelwiseDenoiser(
+        {
+            20.0: GaussianDenoiser.fit(pictures),
+            0.3: MultiDeltaDenoiser(pictures),
+            1.5: MultiDeltaDenoiser(pictures.take(range(9))),
+        }
+    ),
     "a function": lambda pictures: FunctionDenoiser(
         lambda x, sigma: x / (1 + sigma**2), Spec("shrink", SHAPE)
     ),
@@ -53,12 +66,21 @@ def test_denoiser_keeps_the_contract(name, few_digits):
     check_conformance(DENOISERS[name](few_digits[0]))
 
 
-@pytest.mark.parametrize("arch", ["ddpmpp", "ncsnpp", "adm"])
-def test_network_keeps_the_contract(arch):
+@pytest.mark.parametrize(
+    ("arch", "preconditioning"),
+    [
+        *[(arch, "edm") for arch in ("ddpmpp", "ncsnpp", "adm", "dit")],
+        *[("ddpmpp", kind) for kind in ("vp", "ve", "none")],
+        ("skip", "none"),
+        ("linear", "none"),
+    ],
+)
+def test_network_keeps_the_contract(arch, preconditioning):
     # At sigma = 20 a network's result is sums of some thousand float32 products of size 1.
-    check_conformance(
-        _network(arch, torch.float32), double=_network(arch, torch.float64), tolerance=1e-4
+    single, double = (
+        _network(arch, dtype, preconditioning) for dtype in (torch.float32, torch.float64)
     )
+    check_conformance(single, double=double, tolerance=1e-4)
 
 
 CALLS = itertools.count()

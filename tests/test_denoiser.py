@@ -6,6 +6,7 @@ import torch
 from denoscope.denoiser import (
     Denoiser,
     FunctionDenoiser,
+    LevelwiseDenoiser,
     Spec,
     as_sigma,
     check_call,
@@ -90,6 +91,81 @@ def test_a_spec_under_another_name():
     assert renamed.name == "network"
     assert renamed.shape == SPEC.shape
     assert SPEC.name == "shrink"
+
+
+def multiple(factor: float, name: str = "times", **range_) -> FunctionDenoiser:
+    """D(x; sigma) = factor x."""
+    return FunctionDenoiser(lambda x, sigma: factor * x, Spec(name, (1, 2, 2), **range_))
+
+
+def of_one_level(level: float, factor: float) -> FunctionDenoiser:
+    levels = torch.tensor([level], dtype=torch.float64)
+    return multiple(factor, sigma_min=level, sigma_max=level, levels=levels)
+
+
+def test_each_row_goes_to_the_denoiser_of_its_level():
+    denoiser = LevelwiseDenoiser({0.5: multiple(2), 42.415: multiple(3), 4.0: multiple(5)}, "daes")
+    assert isinstance(denoiser, Denoiser)
+    assert denoiser.spec.name == "daes"
+    assert denoiser.spec.levels.tolist() == [42.415, 4.0, 0.5]
+    assert (denoiser.spec.sigma_min, denoiser.spec.sigma_max) == (0.5, 42.415)
+    for dtype in (torch.float32, torch.float64):
+        mixed = denoiser(X, torch.tensor([0.5, 42.415, 0.5], dtype=dtype))
+        assert mixed[:, 0, 0, 0].tolist() == [2, 3, 2]
+        assert torch.equal(denoiser(X, torch.tensor([4.0], dtype=dtype)), 5 * X)
+
+
+def test_each_denoiser_is_asked_its_own_level_exactly():
+    asked = []
+
+    def note(x, sigma):
+        asked.append(float(sigma))
+        return x
+
+    denoiser = LevelwiseDenoiser({0.3: FunctionDenoiser(note, Spec("notes", (1, 2, 2)))})
+    denoiser(X.double(), torch.tensor([0.3]))
+    assert asked == [0.3]
+
+
+@pytest.mark.parametrize("level", [0.7, 4.00001, 0.499, 50.0, float("nan")])
+def test_a_level_between_the_known_is_refused(level):
+    denoiser = LevelwiseDenoiser({0.5: multiple(2), 4.0: multiple(5)})
+    for sigma in (torch.tensor([level]), torch.tensor([0.5, level, 4.0])):
+        with pytest.raises(SigmaOutOfRange):
+            denoiser(X, sigma)
+    with pytest.raises(SigmaOutOfRange, match=r"sigma 0.7 asked; it knows 4, 0.5 alone"):
+        denoiser(X, torch.tensor([0.7]))
+
+
+def test_denoisers_of_one_level_each_say_it_themselves():
+    denoiser = LevelwiseDenoiser.of([of_one_level(0.5, 2), of_one_level(4.0, 5)])
+    assert denoiser(X, torch.tensor([4.0, 0.5, 4.0]))[:, 0, 0, 0].tolist() == [5, 2, 5]
+    with pytest.raises(InputError, match=r"two denoisers for sigma 4"):
+        LevelwiseDenoiser.of([of_one_level(4.0, 2), of_one_level(4.0, 5)])
+    with pytest.raises(InputError, match="say which it serves"):
+        LevelwiseDenoiser.of([multiple(2)])
+
+
+def test_what_is_no_denoiser_of_its_level_is_refused():
+    with pytest.raises(InputError, match="no denoisers given"):
+        LevelwiseDenoiser({})
+    with pytest.raises(InputError, match="give positive ones"):
+        LevelwiseDenoiser({0.0: multiple(2)})
+    with pytest.raises(SigmaOutOfRange, match=r"does not know sigma 3, the nearest is 4"):
+        LevelwiseDenoiser({3.0: of_one_level(4.0, 2)})
+    wide = FunctionDenoiser(shrink, Spec("wide", (1, 2, 3)))
+    with pytest.raises(InputError, match="give one shape"):
+        LevelwiseDenoiser({1.0: wide, 2.0: multiple(2)})
+    with pytest.raises(InputError, match="is not a denoiser"):
+        LevelwiseDenoiser({1.0: shrink})
+
+
+def test_its_works_are_cited_once():
+    both = LevelwiseDenoiser(
+        {1.0: multiple(2, citations=("A",)), 2.0: multiple(2, citations=("A", "B"))}
+    )
+    assert both.spec.citations == ("A", "B")
+    assert both.to("cpu").spec.levels.tolist() == [2.0, 1.0]
 
 
 def test_as_sigma():

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from denoscope.closed_form import MultiDeltaDenoiser as MultiDeltaDenoiser
     from denoscope.denoiser import Denoiser as Denoiser
     from denoscope.denoiser import FunctionDenoiser as FunctionDenoiser
+    from denoscope.denoiser import LevelwiseDenoiser as LevelwiseDenoiser
     from denoscope.denoiser import Spec as Spec
     from denoscope.errors import DenoscopeError as DenoscopeError
     from denoscope.errors import InputError as InputError
@@ -82,6 +83,7 @@ _HOME = {
     "FunctionDenoiser": "denoiser",
     "GaussianDenoiser": "closed_form",
     "InputError": "errors",
+    "LevelwiseDenoiser": "denoiser",
     "MultiDeltaDenoiser": "closed_form",
     "NetworkSettings": "networks",
     "Pictures": "images",

@@ -9,7 +9,7 @@ Networks, closed forms, wrappers and plain functions all satisfy the protocol be
 joins the call: a label, guidance, a precision, a cache are wrappers holding a denoiser.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -21,12 +21,15 @@ from denoscope.errors import InputError, SigmaOutOfRange
 __all__ = [
     "Denoiser",
     "FunctionDenoiser",
+    "LevelwiseDenoiser",
     "Spec",
     "as_sigma",
     "check_call",
     "check_denoiser",
     "snap_to_levels",
 ]
+
+SLACK = 1e-6  # relative, for levels that went through float32
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,97 @@ class FunctionDenoiser:
         return self.function(x, check_call(self.spec, x, sigma))
 
 
+class LevelwiseDenoiser:
+    """One denoiser for each of some levels, as one denoiser that knows these levels alone.
+
+    denoisers: by their level, in any order; each accepts its level, all are of one shape. Every row
+    of x goes to the denoiser of its level. The spec's levels are sorted from high to low.
+
+    Raises InputError for no denoisers at all, a level that is not positive and finite, or shapes
+    that differ; SigmaOutOfRange where a denoiser does not know its level and, in a call, for a sigma
+    that is none of the levels (with a relative slack of 1e-6, for levels that went through float32).
+    """
+
+    def __init__(self, denoisers: Mapping[float, Denoiser], name: str = "levelwise") -> None:
+        if not denoisers:
+            raise InputError("no denoisers given: give at least one, by its level")
+        levels = sorted(map(float, denoisers), reverse=True)
+        self.denoisers = {level: check_denoiser(denoisers[level]) for level in levels}
+        if not (levels[-1] > 0 and levels[0] < float("inf")):
+            raise InputError(
+                f"levels from {levels[-1]:g} to {levels[0]:g} given: give positive ones"
+            )
+        for level, one in self.denoisers.items():
+            known = snap_to_levels(one.spec, torch.tensor([level], dtype=torch.float64))
+            if abs(float(known) / level - 1) > SLACK:
+                raise SigmaOutOfRange(
+                    f"{one.spec.name} does not know sigma {level:g}, the nearest is "
+                    f"{float(known):g}: give it for that level"
+                )
+        specs = [one.spec for one in self.denoisers.values()]
+        shapes = sorted({tuple(spec.shape) for spec in specs})
+        if len(shapes) > 1:
+            raise InputError(f"the denoisers take pictures of shapes {shapes}: give one shape")
+        self.spec = Spec(
+            name=name,
+            shape=specs[0].shape,
+            sigma_min=levels[-1],
+            sigma_max=levels[0],
+            levels=torch.tensor(levels, dtype=torch.float64),
+            citations=tuple(dict.fromkeys(work for spec in specs for work in spec.citations)),
+        )
+
+    @classmethod
+    def of(cls, denoisers: Iterable[Denoiser], name: str = "levelwise") -> "LevelwiseDenoiser":
+        """Of denoisers that each know some levels (`spec.levels`): each serves all of its own.
+
+        Raises InputError where one knows a continuum, or two know the same level.
+        """
+        by_level: dict[float, Denoiser] = {}
+        for one in denoisers:
+            if check_denoiser(one).spec.levels is None:
+                raise InputError(
+                    f"{one.spec.name} knows every level from {one.spec.sigma_min:g} to "
+                    f"{one.spec.sigma_max:g}: say which it serves, LevelwiseDenoiser({{sigma: it}})"
+                )
+            for level in one.spec.levels.tolist():
+                if level in by_level:
+                    raise InputError(f"two denoisers for sigma {level:g}: give one a level")
+                by_level[level] = one
+        return cls(by_level, name)
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        check_call(self.spec, x, sigma)
+        places = [self._place(level) for level in sigma.tolist()]
+        if len(set(places)) == 1:
+            return self._answer(places[0], x)
+        rows = [[row for row, p in enumerate(places) if p == place] for place in set(places)]
+        answers = [self._answer(places[some[0]], x[some]) for some in rows]
+        order = torch.tensor([row for some in rows for row in some], device=x.device)
+        return torch.cat(answers)[order.argsort()]
+
+    def to(self, device: torch.device | str) -> "LevelwiseDenoiser":
+        """The same with every denoiser that can be moved (`.to`) on `device`."""
+        moved = {
+            level: one.to(device) if hasattr(one, "to") else one  # pyright: ignore
+            for level, one in self.denoisers.items()
+        }
+        return LevelwiseDenoiser(moved, self.spec.name)
+
+    def _answer(self, level: float, x: Tensor) -> Tensor:
+        return self.denoisers[level](x, as_sigma(level, x))
+
+    def _place(self, sigma: float) -> float:
+        level = min(self.denoisers, key=lambda known: abs(sigma / known - 1))
+        if abs(sigma / level - 1) > SLACK:
+            known = ", ".join(f"{one:g}" for one in self.denoisers)
+            raise SigmaOutOfRange(
+                f"{self.spec.name}: sigma {sigma:g} asked; it knows {known} alone: choose among "
+                "these (snap_to_levels finds the nearest)"
+            )
+        return level
+
+
 def check_call(spec: Spec, x: Tensor, sigma: Tensor) -> Tensor:
     """Check a call against the spec; return sigma as (B, 1, 1, 1) or (1, 1, 1, 1) in x's dtype.
 
@@ -96,7 +190,7 @@ def check_call(spec: Spec, x: Tensor, sigma: Tensor) -> Tensor:
             f"{spec.name}: sigma has shape {tuple(sigma.shape)}; give (1,) or ({x.shape[0]},), "
             "one level a picture"
         )
-    low, high = spec.sigma_min * (1 - 1e-6), spec.sigma_max * (1 + 1e-6)
+    low, high = spec.sigma_min * (1 - SLACK), spec.sigma_max * (1 + SLACK)
     if not bool(((sigma >= low) & (sigma <= high)).all()):
         raise SigmaOutOfRange(
             f"{spec.name}: sigma from {float(sigma.min()):g} to {float(sigma.max()):g} asked; "
