@@ -49,10 +49,8 @@ class FamilyCells:
             "blocks": f.blocks,
             "attention": f.attention,
             "dropout": f.dropout,
+            "preconditioning": preconditioning,
         }
-        training: dict[str, Any] = {}
-        if preconditioning != "edm":
-            network["preconditioning"] = training["loss"] = preconditioning
         settings = TrainSettings(
             network=NetworkSettings(**network),
             kimg=length,
@@ -62,7 +60,6 @@ class FamilyCells:
             augment=f.augment,
             precision=f.precision,
             snapshots_kimg=tuple(s for s in f.snapshots_kimg if s < length),
-            **training,
         )
         return TrainTask(
             settings=settings, data=self.record(f.images[-1] if n is None else n, twin)
@@ -71,16 +68,19 @@ class FamilyCells:
     def dae(self, recipe: DaeRecipe, level: float) -> TrainTask:
         """One denoiser of one level, without preconditioning, on the ladder's largest set."""
         f = self.family
-        shared: dict[str, Any] = {"preconditioning": "none", "shape": f.data.shape}
-        network: dict[str, Any] = {"arch": recipe.arch, **shared}
+        network: dict[str, Any] = {
+            "arch": recipe.arch,
+            "shape": f.data.shape,
+            "preconditioning": "none",
+        }
         if recipe.arch != "linear":
-            network["width"] = recipe.width
+            network |= {"width": recipe.width, "blocks": recipe.blocks}
+        if recipe.arch in ("ncsnpp", "skip"):
+            network["multipliers"] = f.multipliers
         if recipe.arch == "ncsnpp":
-            network |= {"multipliers": f.multipliers, "blocks": f.blocks, "attention": f.attention}
-            network |= {"dropout": f.dropout}
+            network |= {"attention": f.attention, "dropout": f.dropout}
         settings = TrainSettings(
             network=NetworkSettings(**network),
-            loss="level",
             level=level,
             kimg=recipe.kimg,
             batch=recipe.batch,
@@ -105,7 +105,9 @@ class FamilyCells:
 
     def subject(self, *trains: TrainTask, kimg: float | None = None) -> Subject:
         """A model to measure, shown held-out pictures that no network of this family was trained on."""
-        return Subject(trains=trains, kimg=kimg, beyond=2 * self.family.images[-1])
+        f = self.family
+        beyond = max(f.images[-1], 2 * f.twin)
+        return Subject(trains=trains, kimg=kimg, beyond=beyond, held_out=f.held_out)
 
     # The roles ----------------------------------------------------------------------------------
 
@@ -134,7 +136,8 @@ class FamilyCells:
     def twins(
         self, n: int | None = None, *, width: int | None = None, kimg: float | None = None
     ) -> tuple[Subject, Subject]:
-        """Two networks of disjoint sets of n pictures, seeds and all else equal."""
+        """Two networks of disjoint sets of n pictures (default: the many), seeds and all else equal."""
+        n = self.family.twin if n is None else n
         one, two = self.network(n, width=width), self.network(n, width=width, twin=2)
         return self.subject(one, kimg=kimg), self.subject(two, kimg=kimg)
 

@@ -24,13 +24,17 @@ class Family(_Frozen):
     """The sweeps over one set of pictures: its size, the model's width, the training's length.
 
     images: N of the ladder, small to large; the last is the network that generalizes. small: the N
-    of the sweeps over width and length, and of the twins that memorize. widths: small to large; the
-    last is every other network's. early_kimg: where the small set's training is stopped early.
+    of the sweeps over width and length, and of the twins that memorize. twin: the N of the twins
+    that generalize, at most half of the set. widths: small to large; the last is every other
+    network's. early_kimg: where the small set's training is stopped early. held_out: another set to
+    show to the networks, where this one is used up.
     """
 
     data: DataChoice
+    held_out: str | None = None
     images: tuple[int, ...]
     small: int
+    twin: int
     widths: tuple[int, ...]
     narrow: int
     """The width that cures memorization on the small set."""
@@ -56,8 +60,10 @@ class DaeRecipe(_Frozen):
     """How the denoisers of single levels are trained: one network a level (Li et al. 2024, G.2)."""
 
     arch: Literal["linear", "skip", "dit", "ncsnpp"]
-    width: int
     kimg: float
+    width: int = 0
+    """0, as blocks, where the architecture is linear and has neither."""
+    blocks: int = 1
     learning_rate: float = 1e-3
     batch: int = 32
 

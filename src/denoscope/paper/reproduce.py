@@ -27,11 +27,11 @@ def with_data(preset: Preset, where: str, size: int | None = None) -> Preset:
     Raises InputError where there are too few: twice the largest N, and some held out.
     """
     pictures = open_images(where, size=size)
-    need = 2 * preset.main.images[-1] + preset.audited
+    need = max(preset.main.images[-1], 2 * preset.main.twin) + preset.audited
     if len(pictures) < need:
         raise InputError(
             f"{where} has {len(pictures)} pictures, the preset {preset.name} needs {need}: two disjoint "
-            f"sets of {preset.main.images[-1]} and {preset.audited} held out"
+            f"sets of {preset.main.twin} and {preset.audited} held out"
         )
     data = preset.main.data.model_copy(
         update={"where": where, "size": size, "shape": pictures.shape, "total": len(pictures)}

@@ -23,7 +23,8 @@ class Subject(BaseModel):
     trains: its training; several, of one set of pictures, are one denoiser for each level. kimg: the
     snapshot after so many thousand pictures; 0 the fresh network, None the end. beyond: held-out
     pictures come from outside the first `beyond` of the split, so that all networks of a study see
-    the same. bundled: instead of trainings, a model that comes with the package, on its own data.
+    the same. held_out: another set to take them from. bundled: instead of trainings, a model that
+    comes with the package, on its own data.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +32,7 @@ class Subject(BaseModel):
     trains: tuple[TrainTask, ...] = ()
     kimg: float | None = None
     beyond: int = 0
+    held_out: str | None = None
     bundled: str = ""
 
     @property
@@ -69,7 +71,7 @@ class Subject(BaseModel):
             denoiser = self.train.denoiser(store, self.kimg)
         else:
             denoiser = LevelwiseDenoiser.of([train.denoiser(store) for train in self.trains])
-        train, held_out = split(self.data, self.beyond)
+        train, held_out = split(self.data, self.beyond, self.held_out)
         return View(denoiser, train, held_out)
 
 
@@ -90,11 +92,15 @@ class View:
         return MultiDeltaDenoiser(self.train)
 
 
-def split(data: DataRecord, beyond: int) -> tuple[Pictures, Pictures]:
-    """(train, held_out), the latter from outside the first `beyond` pictures of the permutation."""
+def split(data: DataRecord, beyond: int, held_out: str | None = None) -> tuple[Pictures, Pictures]:
+    """(train, held_out), the latter from outside the first `beyond` pictures of the permutation, or
+    from another set.
+    """
     whole = open_images(data.where, size=data.size)
     train, rest = data.split(whole)
-    if beyond:
+    if held_out is not None:
+        rest = open_images(held_out, size=train.shape[-1])
+    elif beyond:
         rest = whole.split(min(max(beyond, data.n), len(whole)), data.split_seed)[1]
     return train, rest.take(slice(0, MOST_HELD_OUT))
 
