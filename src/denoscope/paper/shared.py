@@ -6,6 +6,7 @@ from denoscope.paper.measuring import (
     Distillation,
     Errors,
     GradientDescent,
+    Jacobian,
     Outputs,
     Samples,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "descent_of",
     "distillation_of",
     "errors_of",
+    "jacobian_of",
     "outputs_of",
     "samples_of",
     "ten_levels",
@@ -66,10 +68,24 @@ def outputs_of(cells: Cells, subject: Subject) -> Outputs:
     return Outputs(subject=subject, pictures=min(64, cells.preset.audited))
 
 
-def samples_of(cells: Cells, subject: Subject, *, linear: bool = False) -> Samples:
-    """Samples and trajectories from the shared noises; with the distilled linear model's."""
+def jacobian_of(cells: Cells, subject: Subject, levels: tuple[float, ...] = ()) -> Jacobian:
+    """The Jacobian along one trajectory (default: the paper's grid for these figures, as far as the
+    preset's number of levels)."""
+    preset = cells.preset
+    grid = levels or tuple(karras_levels(preset.jacobian_levels).tolist())
+    return Jacobian(subject=subject, levels=grid, vectors=preset.jacobian_vectors)
+
+
+def samples_of(
+    cells: Cells, subject: Subject, *, linear: bool = False, levels: tuple[float, ...] = ()
+) -> Samples:
+    """Samples and trajectories from the shared noises; with the distilled linear model's.
+
+    levels: default the ten.
+    """
     return Samples(
         subject=subject,
         count=cells.preset.samples,
+        levels=levels,
         linear=distillation_of(cells, subject) if linear else None,
     )

@@ -1,0 +1,98 @@
+"""Figure 15: how far a network is from doing nothing, along the noise levels."""
+
+import numpy as np
+import polars as pl
+
+from denoscope.paper.cells import Cells
+from denoscope.paper.figure import Check, Drawing, Figure
+from denoscope.paper.measuring import Identity
+from denoscope.paper.reading import ARCHITECTURES, between, curves_panel, series_styles
+from denoscope.report.chart import Chart
+from denoscope.report.palette import Style
+from denoscope.sweeps import Store, Task
+
+__all__ = ["FIGURE"]
+
+LOW = 0.02
+DIFFERENCE, COSINE = "identity_difference", "identity_cosine"
+
+
+def _identities(cells: Cells) -> dict[str, Identity]:
+    return {arch: Identity(subject=one) for arch, one in cells.main.architectures().items()}
+
+
+def _rows(store: Store, task: Identity, metric: str, denoiser: str = "network") -> pl.DataFrame:
+    return store.table(task).filter(metric=metric, denoiser=denoiser).sort("sigma")
+
+
+def needs(cells: Cells) -> list[Task]:
+    return list(_identities(cells).values())
+
+
+def draw(cells: Cells, store: Store) -> list[Drawing]:
+    tasks = _identities(cells)
+    styles = series_styles([ARCHITECTURES[arch] for arch in tasks])
+    first = next(iter(tasks.values()))
+
+    def panel(metric: str, caption: str, y_title: str, **axes: tuple[float, float]):
+        parts = [
+            (style, _rows(store, task, metric))
+            for style, task in zip(styles, tasks.values(), strict=True)
+        ]
+        parts.append(
+            (Style("Gaussian", "#222222", (4, 3)), _rows(store, first, metric, "gaussian"))
+        )
+        return curves_panel(parts, caption=caption, y_title=y_title, **axes)
+
+    whole = (
+        panel(DIFFERENCE, "How far from the input", "||D(x) - x||² / ||x||²"),
+        panel(COSINE, "How much in its direction", "cosine of D(x) and x"),
+    )
+    zoom = {"x_domain": (0.0016, 1.0)}
+    near = (
+        panel(DIFFERENCE, "How far, low noise", "||D(x) - x||² / ||x||²", **zoom),
+        panel(COSINE, "Direction, low noise", "cosine of D(x) and x", **zoom),
+    )
+    reading = (
+        "Noisy held-out pictures x. As sigma goes to 0 the network gives back what it is shown; "
+        "at high noise nothing of the input is left."
+    )
+    title = "Networks against doing nothing"
+    return [
+        Chart("fig-15-identity", title, reading, whole, figure="Fig. 15"),
+        Chart("fig-15-identity-low-noise", title, reading, near, figure="Fig. 15"),
+    ]
+
+
+def check(cells: Cells, store: Store) -> Check:
+    tasks = _identities(cells).values()
+    difference, cosine = (
+        np.array([_rows(store, task, metric)["mean"].to_list() for task in tasks])
+        for metric in (DIFFERENCE, COSINE)
+    )
+    lowest = max(
+        float(between(_rows(store, task, DIFFERENCE), 0, LOW)["mean"].max())  # type: ignore[arg-type]
+        for task in tasks
+    )
+    apart = max(float(np.ptp(difference, axis=0).max()), float(np.ptp(cosine, axis=0).max()))
+    return Check.of(
+        f"difference from the input below sigma {LOW:g} at most {lowest:.1e}; architectures at most "
+        f"{apart:.3f} apart at any level",
+        {
+            f"below sigma {LOW:g} a network still changes its input by {lowest:.1e}": lowest < 1e-3,
+            f"architectures are {apart:.3f} apart at some level": apart < 0.05,
+        },
+        {"largest_difference_at_low_noise": lowest, "architectures_apart": apart},
+    )
+
+
+FIGURE = Figure(
+    number=15,
+    title="Distance of the network from the identity against sigma, for three architectures",
+    claim="As sigma goes to 0 the network quickly becomes the identity, alike for every architecture.",
+    acceptance="||D(x) - x||² / ||x||² < 1e-3 at every level below 0.02 for every architecture; both "
+    "measures of any two architectures within 0.05 of each other at every level",
+    needs=needs,
+    draw=draw,
+    check=check,
+)
