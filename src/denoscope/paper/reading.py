@@ -143,12 +143,14 @@ def curves_panel(
     caption: str,
     y_title: str,
     hold: Sequence[float] = (),
+    show: Sequence[float] = (),
     y_scale: str = "linear",
     x_domain: tuple[float, float] = EVERYWHERE,
 ) -> Panel:
     """Lines against sigma with bands of two standard errors; one style and its rows a line.
 
-    hold: values the y axis must show, each with a rule. Lines without rows are left out.
+    hold: values the y axis must show, each with a rule; show: others it must show, so that two panels
+    share their axes. Lines without rows are left out.
     """
     low, high = x_domain
     drawn = [(style, between(rows, low, high)) for style, rows in parts]
@@ -168,7 +170,7 @@ def curves_panel(
         caption=caption,
         y_title=y_title,
         x_domain=x_domain,
-        y_domain=value_domain(lines, y_scale, hold),
+        y_domain=value_domain(lines, y_scale, (*hold, *show)),
         y_scale=y_scale,
         rules=hold,
     )

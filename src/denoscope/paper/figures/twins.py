@@ -57,7 +57,7 @@ class TwinStudy:
         f = of.family
         small = f"N = {f.small:,}"
         return {
-            "large": (f"N = {f.images[-1]:,}", of.twins()),
+            "large": (f"N = {f.twin:,}", of.twins()),
             "small": (small, of.twins(f.small)),
             "early": (f"{small}, {f.early_kimg:g} thousand", of.twins(f.small, kimg=f.early_kimg)),
             "narrow": (f"{small}, width {f.narrow}", of.twins(f.small, width=f.narrow)),
