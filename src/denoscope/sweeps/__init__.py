@@ -2,8 +2,10 @@
 
 from denoscope.sweeps.auditing import AuditTask
 from denoscope.sweeps.engine import Engine
+from denoscope.sweeps.gathering import check_study_folder, gather
 from denoscope.sweeps.running import Event, expand, run_tasks
 from denoscope.sweeps.store import Store
+from denoscope.sweeps.study import Study
 from denoscope.sweeps.task import Task, task_seconds
 from denoscope.sweeps.training import TrainTask, open_whole
 
@@ -12,9 +14,12 @@ __all__ = [
     "Engine",
     "Event",
     "Store",
+    "Study",
     "Task",
     "TrainTask",
+    "check_study_folder",
     "expand",
+    "gather",
     "open_whole",
     "run_tasks",
     "task_seconds",

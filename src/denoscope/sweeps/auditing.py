@@ -1,5 +1,6 @@
 """An audit of a trained network as a task: its result is an audit folder."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
@@ -10,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from denoscope.auditing import Audit, audit, count_evaluations
 from denoscope.noise import karras_levels
+from denoscope.sweeps.cost import RATE, evaluation_seconds
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.task import Task
 from denoscope.sweeps.training import TrainTask, open_whole
@@ -18,6 +20,7 @@ from denoscope.tables import ModelNote
 __all__ = ["HELD_OUT", "AuditTask"]
 
 HELD_OUT = 2000  # more are not looked at, and finding their duplicates takes its time
+OVERHEAD = 3.0  # seconds: opening, duplicates, statistics
 
 
 class AuditTask(Task):
@@ -51,6 +54,12 @@ class AuditTask(Task):
     def slug(self) -> str:
         at = "" if self.kimg is None else f"-at{self.kimg:g}"
         return f"{self.train.slug()}{at}-seed{self.seed}"
+
+    def seconds(self) -> float:
+        n, network = self.train.data.n, self.train.settings.network
+        made = count_evaluations(self.levels, n, HELD_OUT, self.pictures, self.samples)
+        closed_forms = 4 * n * math.prod(network.shape) / RATE
+        return OVERHEAD + made * (evaluation_seconds(network) + closed_forms)
 
     def run(self, store: Store, report: Callable[[float], None]) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"

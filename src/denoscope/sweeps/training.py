@@ -8,6 +8,7 @@ from denoscope.checkpoints import NetworkDenoiser
 from denoscope.checkpoints.runs import open_run, untrained_run
 from denoscope.errors import InputError
 from denoscope.images import Pictures, open_images
+from denoscope.sweeps.cost import step_seconds
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.task import Task
 from denoscope.tables import write_file
@@ -48,6 +49,9 @@ class TrainTask(Task):
             f"{network.shape[-1]}px-n{data.n}{twin}-{network.arch}-w{network.width}"
             f"-{self.settings.kimg:g}k-s{self.settings.seed}"
         )
+
+    def seconds(self) -> float:
+        return self.settings.steps * step_seconds(self.settings.network, self.settings.batch)
 
     def run(self, store: Store, report: Callable[[float], None]) -> None:
         folder = store.folder(self)
