@@ -3,5 +3,16 @@
 from denoscope.auditing.audit import Audit, audit, count_evaluations
 from denoscope.auditing.signals import Signal
 from denoscope.auditing.verdict import THRESHOLDS, decide
+from denoscope.auditing.watch import MemorizationWatch
+from denoscope.auditing.watched_training import train_watched
 
-__all__ = ["THRESHOLDS", "Audit", "Signal", "audit", "count_evaluations", "decide"]
+__all__ = [
+    "THRESHOLDS",
+    "Audit",
+    "MemorizationWatch",
+    "Signal",
+    "audit",
+    "count_evaluations",
+    "decide",
+    "train_watched",
+]

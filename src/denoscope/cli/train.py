@@ -31,6 +31,7 @@ def train(
     augment: words.Augment = AugmentName.NONE,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    stop_when: words.StopWhen = None,
     snapshots_kimg: words.Snapshots = None,
     resume: words.Resume = False,
     tracker: words.Tracker = None,
@@ -45,10 +46,10 @@ def train(
     \b
     Examples:
       denoscope train --data mnist-5k --images 4000 --width 32 --out runs/mnist
-      denoscope train --data photos/ --size 32 --images 1000 --out runs/photos
+      denoscope train --data photos/ --images 99 --stop-when memorizing --out run
     """
     voice = Voice(as_json, quiet)
-    pictures, record = words.open_data(data, size, images, split_seed, twin)
+    pictures, held_out, record = words.open_data(data, size, images, split_seed, twin)
     network = {"arch": arch.value, "width": width, "multipliers": multipliers}
     network |= {"blocks": blocks, "attention": attention, "dropout": dropout}
     training = {"kimg": kimg, "batch": batch, "learning_rate": lr, "warmup_kimg": warmup_kimg}
@@ -64,6 +65,7 @@ def train(
         resume=resume,
         device=device.value,
         tracker=tracker and tracker.value,
+        watched_on=held_out if stop_when else None,
     )
     voice.result(done)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from denoscope.cli.devices import choose_device
+from denoscope.cli.looks_told import looks_result, tell_looks
 from denoscope.cli.progress import Bar
 from denoscope.cli.speech import Voice
 from denoscope.errors import InputError
@@ -32,25 +33,45 @@ def run_training(
     resume: bool,
     device: str,
     tracker: str | None,
+    watched_on: "Pictures | None" = None,
 ) -> dict[str, Any]:
-    """Train to the end and return what --json says. Raises as `denoscope.training.train` does."""
+    """Train to the end and return what --json says. Raises as `denoscope.training.train` does.
+
+    watched_on: held-out pictures, where the training is to stop before memorization.
+    """
+    from denoscope.auditing import train_watched
+    from denoscope.tables import Look, read_watch
     from denoscope.training import train
+    from denoscope.training.folder import watch_path
 
     accelerator = _accelerator(out, device, tracker)
     total = settings.steps * settings.batch
     last: Progress | None = None
-    steps = train(settings, pictures, out, data=data, resume=resume, accelerator=accelerator)
+    how: dict[str, Any] = {"data": data, "resume": resume, "accelerator": accelerator}
+    if watched_on is None:
+        steps: Iterator[Progress | Look] = train(settings, pictures, out, **how)
+    else:
+        steps = train_watched(settings, pictures, watched_on, out, **how)
     with Bar(voice, "train", total, "pictures") as bar, _remedy_of_interruption(out):
-        for progress in steps:
+        for one in steps:
+            if isinstance(one, Look):
+                signals = {f"look_{name}": value for name, value in one.signals.items()}
+                accelerator.log(signals, step=one.seen)
+                continue
             if last is None:  # the first report: the run's folder is there
-                bar.start_at(progress.pictures)
+                bar.start_at(one.pictures)
                 if tracker:
                     _start_tracker(accelerator, settings, out)
-            last = progress
+            last = one
             bar.reach(last.pictures, f"loss {last.loss:.4f}")
             accelerator.log({name: getattr(last, name) for name in TRACKED}, step=last.pictures)
     accelerator.end_training()
-    if last is None:
+    looks = read_watch(watch_path(out)) if watched_on is not None else None
+    if looks is not None:
+        tell_looks(voice, looks)
+    if last is None and looks is not None and looks.onset:
+        voice.say(f"{out} was stopped before: nothing is left to train")
+    elif last is None:
         voice.say(
             f"{out} is finished: {total} pictures were seen already; a longer --kimg would go on"
         )
@@ -62,10 +83,11 @@ def run_training(
     return {
         "run": str(out),
         "weights": str(out / "weights.safetensors"),
-        "pictures": total,
+        "pictures": looks.before.seen if looks and looks.onset and looks.before else total,
         "was_finished": last is None,
         "loss": last.loss if last else None,
         "pictures_per_second": last.pictures_per_second if last else None,
+        **(looks_result(looks) if looks is not None else {}),
     }
 
 

@@ -22,6 +22,7 @@ NETWORK, TRAINING = "Network", "Training"
 ArchName = StrEnum("ArchName", {"DDPMPP": "ddpmpp", "NCSNPP": "ncsnpp", "ADM": "adm"})
 Precision = StrEnum("Precision", {"FP32": "fp32", "BF16": "bf16"})
 AugmentName = StrEnum("AugmentName", {"NONE": "none", "FLIP": "flip"})
+StopName = StrEnum("StopName", {"MEMORIZING": "memorizing"})
 TrackerName = StrEnum("TrackerName", {"TENSORBOARD": "tensorboard", "WANDB": "wandb"})
 
 
@@ -84,6 +85,12 @@ Snapshots = Annotated[
     str | None,
     _option(OUTPUT, "LIST", False, "Keep the averaged weights at these K too, as 10,50,100."),
 ]
+StopWhen = Annotated[
+    StopName | None,
+    _option(
+        TRAINING, None, False, "Look at the model as it trains; keep it as before memorization."
+    ),
+]
 Tracker = Annotated[
     TrackerName | None, _option(OUTPUT, None, False, "Log rate, loss and learning rate there.")
 ]
@@ -100,8 +107,8 @@ WORDS = {
 
 def open_data(
     where: str, size: int | None, images: int, split_seed: int, twin: int | None
-) -> "tuple[Pictures, DataRecord]":
-    """(training pictures, their record for run.json). Raises InputError."""
+) -> "tuple[Pictures, Pictures, DataRecord]":
+    """(training pictures, the rest, the former's record for run.json). Raises InputError."""
     from denoscope.images import NAMED, open_images
     from denoscope.training import DataRecord
 
@@ -109,13 +116,14 @@ def open_data(
         raise InputError(f"--twin {twin}: give 1 or 2")
     whole = open_images(where, size=size)
     # Asked of the set first: its answer says how many there are.
-    train = whole.split(images, split_seed)[0]
+    train, held_out = whole.split(images, split_seed)
     if twin is not None:
-        train = whole.twins(images, split_seed)[twin - 1]
+        *twins, held_out = whole.twins(images, split_seed)
+        train = twins[twin - 1]
     if where not in NAMED and Path(where).exists():
         where = str(Path(where).resolve())  # so that the run opens it from any folder
     record = DataRecord.of(whole, images, where=where, size=size, split_seed=split_seed, twin=twin)
-    return train, record
+    return train, held_out, record
 
 
 def read_settings(

@@ -9,11 +9,19 @@ from typing import Any
 import torch
 
 from denoscope.errors import InputError
-from denoscope.tables import plain_errors, write_file
+from denoscope.tables import WatchRecord, plain_errors, read_watch, write_file, write_watch
 from denoscope.training.settings import DataRecord, RunRecord, TrainSettings
 from denoscope.training.state import read_progress
 
-__all__ = ["append_log", "cut_log", "prepare_run", "snapshot_path", "state_path", "weights_path"]
+__all__ = [
+    "append_log",
+    "cut_log",
+    "prepare_run",
+    "snapshot_path",
+    "state_path",
+    "watch_path",
+    "weights_path",
+]
 
 
 def state_path(out: Path) -> Path:
@@ -31,16 +39,23 @@ def snapshot_path(out: Path, kimg: float) -> Path:
     return out / "snapshots" / f"{round(kimg * 1000):09d}.safetensors"
 
 
-def prepare_run(out: Path, settings: TrainSettings, data: DataRecord, *, resume: bool) -> None:
+def watch_path(out: Path) -> Path:
+    """The looks at a run that stops before memorization; there from its start, if it is one."""
+    return out / "watch.json"
+
+
+def prepare_run(
+    out: Path, settings: TrainSettings, data: DataRecord, *, resume: bool, watched: bool = False
+) -> None:
     """Make the run's folder, or check that the one there is this very run.
 
     A new or empty folder starts a run, with `resume` too: a run may be killed before it has written
     anything. A longer `kimg` and other snapshots may be asked of a resumed run; weights of the
-    shorter run become one of its snapshots.
+    shorter run become one of its snapshots. watched: whether it is to stop before memorization.
 
     Raises InputError where the folder holds something else, another run, a corrupt one, or one
     that cannot give what is asked: fewer pictures than it was started with, a snapshot it has
-    passed, or more pictures where its resumable state is gone.
+    passed, more pictures where its resumable state is gone, or to be watched from halfway only.
     """
     record = RunRecord(settings=settings, data=data, versions=_versions())
     path = out / "run.json"
@@ -51,6 +66,9 @@ def prepare_run(out: Path, settings: TrainSettings, data: DataRecord, *, resume:
     if path.exists():
         before = RunRecord.read(path)
         _check_resumable(out, before, record)
+        _check_watched(out, watched)
+        if watched and _stopped(out):
+            return  # its weights are final, whatever length is asked
         record.versions = before.versions
         if settings.steps > before.settings.steps and weights_path(out).exists():
             kept = snapshot_path(out, before.settings.kimg)
@@ -64,6 +82,8 @@ def prepare_run(out: Path, settings: TrainSettings, data: DataRecord, *, resume:
             f"{out} exists and is not a denoscope run: choose an empty or new folder for --out"
         )
     write_file(path, record.model_dump_json(indent=2).encode())
+    if watched and not watch_path(out).exists():
+        write_watch(watch_path(out), WatchRecord(seed=settings.seed))
 
 
 def _check_resumable(out: Path, before: RunRecord, now: RunRecord) -> None:
@@ -99,6 +119,26 @@ def _check_resumable(out: Path, before: RunRecord, now: RunRecord) -> None:
             f"{out} has passed {done * settings.batch} pictures, a snapshot at {passed[0]:g} kimg "
             "comes too late: leave it out, or train anew in another --out"
         )
+
+
+def _check_watched(out: Path, watched: bool) -> None:
+    """A stop decided on some of the looks, or a stopped run trained on unseen, would mislead."""
+    was, started = watch_path(out).exists(), state_path(out).exists() or weights_path(out).exists()
+    if was and not watched:
+        raise InputError(
+            f"{out} is watched ({watch_path(out)}): add --stop-when memorizing to resume it, or "
+            "choose another --out to train without"
+        )
+    if watched and started and not was:
+        raise InputError(
+            f"{out} was started without --stop-when, so its first looks are missing: resume it "
+            "without, or choose another --out"
+        )
+
+
+def _stopped(out: Path) -> bool:
+    path = watch_path(out)
+    return path.exists() and read_watch(path).onset is not None
 
 
 def append_log(path: Path, **values: Any) -> None:

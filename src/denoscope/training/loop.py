@@ -6,7 +6,7 @@ ends with the same weights, bit for bit, as an unbroken one (CPU, one process).
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +58,14 @@ def train(
     data: DataRecord,
     resume: bool = False,
     accelerator: Accelerator | None = None,
+    looks_kimg: Sequence[float] = (),
 ) -> Iterator[Progress]:
     """Train a network on `pictures`, the training set itself; yield Progress about 200 times.
 
     The run's folder (docs: architecture) is complete when the generator ends. accelerator: for
     another device, several processes or trackers; by default one process on the CPU or GPU at hand.
+    looks_kimg: counts at which progress is yielded with a snapshot too, which is the caller's to
+    look at and to delete (`denoscope.auditing.train_watched`).
 
     Raises InputError for a folder or pictures that do not fit, RunError where the loss is not
     finite or the disk is full.
@@ -92,9 +95,9 @@ def train(
             "give a batch that does"
         )
     if accelerator.is_main_process:
-        prepare_run(out, settings, data, resume=resume)
+        prepare_run(out, settings, data, resume=resume, watched=bool(looks_kimg))
     accelerator.wait_for_everyone()
-    yield from _steps(settings, pictures, out, accelerator)
+    yield from _steps(settings, pictures, out, accelerator, looks_kimg)
 
 
 def untrained(settings: TrainSettings) -> Preconditioning:
@@ -105,7 +108,11 @@ def untrained(settings: TrainSettings) -> Preconditioning:
 
 
 def _steps(
-    settings: TrainSettings, pictures: Pictures, out: Path, accelerator: Accelerator
+    settings: TrainSettings,
+    pictures: Pictures,
+    out: Path,
+    accelerator: Accelerator,
+    looks_kimg: Sequence[float],
 ) -> Iterator[Progress]:
     device, main = accelerator.device, accelerator.is_main_process
     network = untrained(settings).to(device).train()
@@ -120,7 +127,7 @@ def _steps(
     denoise = accelerator.prepare_model(network)
     optimizer = accelerator.prepare_optimizer(optimizer)
 
-    snapshots = {settings.step_of(s): s for s in settings.snapshots_kimg}
+    snapshots = {settings.step_of(s): s for s in (*looks_kimg, *settings.snapshots_kimg)}
     every = max(1, min(settings.steps // REPORTS, MOST_STEPS))
     losses: list[Tensor] = []
     started = saved = time.monotonic()
@@ -170,7 +177,9 @@ def _steps(
             if last or time.monotonic() - saved > STATE_SECONDS:
                 save_state(state_path(out), network, average, optimizer, {"step": step + 1})
                 saved = time.monotonic()
+        given = time.monotonic()
         yield progress
+        started += time.monotonic() - given  # the caller's time is not the training's
     accelerator.wait_for_everyone()
 
 
