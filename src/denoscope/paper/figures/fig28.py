@@ -64,8 +64,8 @@ def check(cells: Cells, store: Store) -> Check:
 FIGURE = Figure(
     number=28,
     title="Singular vectors of the network's Jacobian along a trajectory, and the principal components",
-    claim="At high noise they are the principal components, at intermediate noise they adapt to the picture, "
-    "at low noise nothing is left of them.",
+    claim="At high noise the Jacobian's leading singular vectors are the principal components, at "
+    "intermediate noise they adapt to the picture, at low noise nothing is left of them.",
     acceptance="mean share of the leading singular vectors inside as many leading principal components "
     "> 0.5 for sigma in 10-80, there above 0.1-10, and there above 0.002-0.1, by more than 0.1 each",
     needs=needs,
