@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from denoscope.checkpoints import NetworkDenoiser, describe_model, open_denoiser
-from denoscope.denoiser import as_sigma
+from denoscope.denoiser import LevelwiseDenoiser, as_sigma
 from denoscope.errors import InputError, SigmaOutOfRange
-from denoscope.networks import build_network
+from denoscope.networks import NetworkSettings, build_network
 from denoscope.noise import noise
-from denoscope.training import RunRecord
+from denoscope.training import DataRecord, RunRecord, TrainSettings, train
 
 
 @pytest.fixture
@@ -53,6 +53,64 @@ def test_a_snapshot_opens_as_itself(trained):
         assert torch.equal(value, weights[name])
     sigma = as_sigma(0.5, x_of())
     assert not torch.equal(early(x_of(), sigma), late(x_of(), sigma))
+
+
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory, digits):
+    """run_of(network, level=...): the folder of a run of two steps."""
+
+    def make(network, **training):
+        settings = TrainSettings(
+            network=NetworkSettings(shape=(1, 8, 8), **network), kimg=0.008, batch=4, **training
+        )
+        record = DataRecord.of(digits, 20, where="digits")
+        out = tmp_path_factory.mktemp("runs") / "run"
+        list(train(settings, record.split(digits)[0], out, data=record))
+        return out
+
+    return make
+
+
+@pytest.mark.parametrize("arch", ["skip", "linear"])
+def test_a_dae_opens_as_a_denoiser_of_its_level(run_of, arch):
+    denoiser = open_denoiser(run_of({"arch": arch}, level=4.066))
+    assert denoiser.spec.levels.tolist() == [4.066]
+    alone = denoiser(x_of(1), as_sigma(4.066, x_of()))
+    together = denoiser(x_of(), torch.full((3,), 4.066))  # also from float32
+    torch.testing.assert_close(together[:1], alone)  # no statistics of the batch
+    for sigma in (4.0, 4.1, 0.5):
+        with pytest.raises(SigmaOutOfRange):
+            denoiser(x_of(), torch.tensor([sigma]))
+    assert denoiser.spec.citations == ()
+
+
+def test_running_statistics_are_kept(run_of):
+    weights = load_file(run_of({"arch": "skip"}, level=0.5) / "weights.safetensors")
+    assert int(weights["model.enc.0.0.1.num_batches_tracked"]) == 2
+    assert bool((weights["model.enc.0.0.1.running_var"] != 1).all())
+
+
+@pytest.mark.parametrize(
+    ("preconditioning", "low", "high"), [("vp", 0.0010005, 152.17), ("ve", 0.02, 100.0)]
+)
+def test_vp_and_ve_open_with_their_own_range(run_of, preconditioning, low, high):
+    network = {"arch": "ddpmpp", "width": 4, "multipliers": (1,), "blocks": 1}
+    denoiser = open_denoiser(run_of(network | {"preconditioning": preconditioning}))
+    assert denoiser.spec.levels is None
+    assert denoiser.spec.sigma_min == pytest.approx(low, rel=1e-4)
+    assert denoiser.spec.sigma_max == pytest.approx(high, rel=1e-4)
+    assert any("2011.13456" in work for work in denoiser.spec.citations)
+    assert bool(denoiser(x_of(), torch.tensor([low * 1.01, 1.0, high * 0.99])).isfinite().all())
+
+
+def test_daes_of_several_levels_are_one_denoiser(run_of):
+    runs = [run_of({"arch": "linear"}, level=level) for level in (0.5, 4.066)]
+    denoiser = LevelwiseDenoiser.of(map(open_denoiser, runs))
+    assert denoiser.spec.levels.tolist() == [4.066, 0.5]
+    mixed = denoiser(x_of(), torch.tensor([0.5, 4.066, 0.5]))
+    torch.testing.assert_close(
+        mixed[1:2], open_denoiser(runs[1])(x_of()[1:2], as_sigma(4.066, mixed))
+    )
 
 
 def test_describe_says_what_is_known(trained):

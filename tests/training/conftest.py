@@ -15,8 +15,9 @@ def tiny_network(**changes):
 def settings_of():
     """settings_of(batch=4, dropout=0.1, ...): TrainSettings of the tiny network, 8 steps."""
 
-    def make(dropout=0.0, **changes):
-        given = {"network": tiny_network(dropout=dropout), "kimg": 0.032, "batch": 4}
+    def make(dropout=0.0, preconditioning="edm", **changes):
+        network = tiny_network(dropout=dropout, preconditioning=preconditioning)
+        given = {"network": network, "kimg": 0.032, "batch": 4}
         return TrainSettings(**{**given, "warmup_kimg": 0.01, **changes})
 
     return make

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from denoscope.networks import NetworkSettings
 from denoscope.training import loop, train
 from denoscope.training.folder import state_path, weights_path
 
@@ -43,6 +44,30 @@ def test_stopped_at_several_points(tmp_path, settings, pictures, record, monkeyp
         stop_after(reports, settings, pictures, tmp_path / "broken", data=record, resume=True)
         torch.rand(3)
         assert state_path(tmp_path / "broken").exists() == (seconds < 0)
+    list(train(settings, pictures, tmp_path / "broken", data=record, resume=True))
+    assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
+
+
+@pytest.mark.parametrize(
+    ("network", "level"),
+    [
+        ({"arch": "skip", "width": 4, "multipliers": (1, 1)}, 0.5),  # with running statistics
+        ({"arch": "dit", "width": 8, "blocks": 1, "preconditioning": "none"}, 4.0),
+        ({"arch": "linear"}, 42.0),
+        ({"arch": "ncsnpp", "width": 4, "multipliers": (1,), "preconditioning": "ve"}, None),
+        ({"arch": "ddpmpp", "width": 4, "multipliers": (1,), "preconditioning": "vp"}, None),
+    ],
+)
+def test_other_networks_and_losses(
+    tmp_path, settings_of, pictures, record, monkeypatch, network, level
+):
+    monkeypatch.setattr(loop, "STATE_SECONDS", -1.0)
+    network = NetworkSettings(shape=(1, 8, 8), **network)
+    settings = settings_of(network=network, level=level, snapshots_kimg=(0.012,))
+    list(train(settings, pictures, tmp_path / "unbroken", data=record))
+    for reports in (1, 3):
+        stop_after(reports, settings, pictures, tmp_path / "broken", data=record, resume=True)
+        torch.rand(3)
     list(train(settings, pictures, tmp_path / "broken", data=record, resume=True))
     assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
 

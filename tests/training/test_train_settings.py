@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from denoscope.errors import InputError
-from denoscope.training import DataRecord, RunRecord
+from denoscope.training import DataRecord, RunRecord, TrainSettings
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,32 @@ from denoscope.training import DataRecord, RunRecord
 def test_bad_settings_are_refused(settings_of, changes):
     with pytest.raises(ValidationError):
         settings_of(**changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        ("none", {}, "trained at one noise level: give level"),
+        ("none", {"level": 0.0}, "level"),
+        ("none", {"level": float("nan")}, "level"),
+        ("edm", {"level": 4.0}, "edm draws its levels itself: leave level out"),
+        ("ve", {"level": 4.0}, "ve draws its levels itself"),
+        ("ve", {"p_mean": -1.0}, "p_mean and p_std are of the preconditioning edm alone"),
+        ("none", {"level": 4.0, "p_std": 1.0}, "p_mean and p_std are of the preconditioning edm"),
+    ],
+)
+def test_levels_are_those_of_the_preconditioning(settings_of, kind, changes, said):
+    with pytest.raises(ValidationError, match=said):
+        settings_of(preconditioning=kind, **changes)
+
+
+def test_settings_of_older_runs_read_as_they_were(settings_of):
+    settings = settings_of()
+    older = settings.model_dump(mode="json")
+    del older["level"]
+    for later in ("preconditioning", "heads", "patch"):
+        del older["network"][later]
+    assert TrainSettings.model_validate(older) == settings
 
 
 def test_steps_round_up(settings_of):
