@@ -1,7 +1,9 @@
 """Denoisers known from a data set alone: the two ends between which a trained network lies."""
 
 from denoscope.closed_form.gaussian import GaussianDenoiser
+from denoscope.closed_form.linear import LinearDenoiser
+from denoscope.closed_form.linear import LinearDenoiser
 from denoscope.closed_form.multi_delta import MultiDeltaDenoiser
 from denoscope.closed_form.posterior import Posterior
 
-__all__ = ["GaussianDenoiser", "MultiDeltaDenoiser", "Posterior"]
+__all__ = ["GaussianDenoiser", "LinearDenoiser", "MultiDeltaDenoiser", "Posterior"]

@@ -38,6 +38,7 @@ def audit_of(cells: Cells, subject: Subject) -> AuditTask:
         pictures=cells.preset.audited,
         samples=cells.preset.samples,
         beyond=subject.beyond,
+        held_out=subject.held_out,
     )
 
 

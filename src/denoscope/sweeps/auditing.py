@@ -10,6 +10,7 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator
 
 from denoscope.auditing import Audit, audit, count_evaluations
+from denoscope.images import Pictures, open_images
 from denoscope.noise import karras_levels
 from denoscope.sweeps.cost import RATE, evaluation_seconds
 from denoscope.sweeps.store import Store
@@ -37,6 +38,8 @@ class AuditTask(Task):
     beyond: int = Field(default=0, ge=0)
     """Held-out pictures lie outside the first `beyond` of the split (and outside the training set
     and its twin): all cells of a ladder see the same ones under the same noise."""
+    held_out: str | None = None
+    """Another set to take them from, as `open_images` names it."""
 
     @field_validator("kimg")
     @classmethod
@@ -66,8 +69,7 @@ class AuditTask(Task):
         data = self.train.data
         whole = open_whole(data)
         train, _ = data.split(whole)
-        inside = max(self.beyond, data.n * (2 if data.twin else 1))
-        held_out = whole.split(min(inside, len(whole)), data.split_seed)[1].take(slice(0, HELD_OUT))
+        held_out = self._held_out(whole).take(slice(0, HELD_OUT))
         denoiser = self.train.denoiser(store, self.kimg).to(device)
         total = count_evaluations(
             self.levels, len(train), len(held_out), self.pictures, self.samples
@@ -100,6 +102,13 @@ class AuditTask(Task):
         )
         with store.writing(self) as folder:
             _in_cell(found, self.cell).save(folder)
+
+    def _held_out(self, whole: Pictures) -> Pictures:
+        data = self.train.data
+        if self.held_out is not None:
+            return open_images(self.held_out, size=whole.shape[-1])
+        inside = max(self.beyond, data.n * (2 if data.twin else 1))
+        return whole.split(min(inside, len(whole)), data.split_seed)[1]
 
     @property
     def cell(self) -> str:
