@@ -10,6 +10,7 @@ from denoscope.cli.info import info
 from denoscope.cli.report import report
 from denoscope.cli.reproduce import reproduce
 from denoscope.cli.sample import sample
+from denoscope.cli.sweep import sweep
 from denoscope.cli.train import train
 
 __all__ = ["app", "run_words"]
@@ -22,7 +23,7 @@ app = typer.Typer(
     epilog="MODEL: a run folder, a snapshot of one, bundled:NAME, or package.module:factory.  "
     "DATA: digits, mnist-5k, mnist, fashion-mnist, cifar10, a folder, a zip, an npz, hf:owner/name.",
 )
-for verb in (demo, audit, train, sample, reproduce, report, info):
+for verb in (demo, audit, train, sample, sweep, reproduce, report, info):
     app.command(no_args_is_help=False)(verb)
 
 

@@ -9,15 +9,20 @@ import typer
 from denoscope.cli.options import OUTPUT
 
 __all__ = [
+    "Address",
     "DryRun",
     "Engine",
     "EngineName",
     "FigureNames",
+    "GpusPerTask",
     "MainData",
     "Minutes",
     "Preset",
     "PresetName",
     "ReproductionOut",
+    "StorePlace",
+    "StudyFile",
+    "StudyOut",
     "Tables",
     "Workers",
 ]
@@ -51,6 +56,41 @@ Workers = Annotated[
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would run, and how long, and end.")
+]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train and audit.")]
+StudyOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        rich_help_panel=OUTPUT,
+        show_default="sweeps/STUDY",
+        help="Runs, audits, and the tables of all; what is there is not done again.",
+    ),
+]
+StorePlace = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        rich_help_panel=OUTPUT,
+        show_default="--out",
+        help="Runs and audits elsewhere: studies that share a store share equal cells.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        show_default="a cluster of its own, here",
+        help="The Ray cluster; auto: the one on this machine. Its nodes share the store's folder.",
+    ),
+]
+GpusPerTask = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="F", show_default="0", help="GPUs of a Ray task; 0.25: four share one."
+    ),
 ]
 FigureNames = Annotated[
     list[str] | None,

@@ -2,7 +2,7 @@
 
 from denoscope.sweeps.auditing import AuditTask
 from denoscope.sweeps.engine import Engine
-from denoscope.sweeps.gathering import check_study_folder, gather
+from denoscope.sweeps.gathering import begin_study, check_study_folder, gather
 from denoscope.sweeps.running import Event, expand, run_tasks
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.study import Study
@@ -17,6 +17,7 @@ __all__ = [
     "Study",
     "Task",
     "TrainTask",
+    "begin_study",
     "check_study_folder",
     "expand",
     "gather",

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -60,5 +61,6 @@ def execute(task: Task, store: Store, report: Callable[[float], None]) -> tuple[
         words = (
             str(error) if isinstance(error, DenoscopeError) else f"{type(error).__name__}: {error}"
         )
-        store.note_failure(task, traceback.format_exc())
+        with suppress(DenoscopeError):  # a full disk must not hide the first error
+            store.note_failure(task, traceback.format_exc())
         return "failed", " ".join(words.split())

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock
 
 from denoscope.errors import InputError
 from denoscope.sweeps.auditing import AuditTask
 from denoscope.sweeps.store import Store
 from denoscope.tables import Summary, conform, replacing, summary_from_json, write_file
 
-__all__ = ["check_study_folder", "gather"]
+__all__ = ["begin_study", "check_study_folder", "gather"]
 
 TABLE, VERDICTS, COPY = "measurements.parquet", "verdicts.json", "study.toml"
 
@@ -25,6 +26,11 @@ def check_study_folder(out: Path) -> Path:
     if target.is_dir() and any(target.iterdir()) and not (target / COPY).is_file():
         raise InputError(f"{out} holds something that is no study: give a new or empty folder")
     return target
+
+
+def begin_study(out: Path, text: str) -> None:
+    """Mark `out` as a study's folder by a copy of what was asked."""
+    write_file(out / COPY, text.encode())
 
 
 def gather(audits: Sequence[AuditTask], store: Store, out: Path) -> list[dict[str, Any]]:
@@ -43,9 +49,10 @@ def gather(audits: Sequence[AuditTask], store: Store, out: Path) -> list[dict[st
         "cells": rows,
         "missing": [task.name for task in audits if task not in there],
     }
-    with replacing(out / TABLE) as partial:
-        table.write_parquet(partial)
-    write_file(out / VERDICTS, (json.dumps(content, indent=1) + "\n").encode())
+    with FileLock(out / ".gathering"):  # two sweeps of one study may end together
+        with replacing(out / TABLE) as partial:
+            table.write_parquet(partial)
+        write_file(out / VERDICTS, (json.dumps(content, indent=1) + "\n").encode())
     return rows
 
 
@@ -64,6 +71,7 @@ def _verdict(task: AuditTask, summary: Summary) -> dict[str, Any]:
         for name, one in summary.headline.items()
     }
     return {
+        "audit": task.name,
         "cell": task.cell,
         "n": data.n,
         "twin": data.twin,
