@@ -5,7 +5,6 @@ from denoscope.paper.figures import FIGURES
 from denoscope.paper.presets import PRESETS
 from denoscope.report.chart import Chart
 from denoscope.sweeps import Store
-
 from paper.synthetic import fill
 
 CELLS = Cells(PRESETS["quick"], opened=False)
