@@ -17,8 +17,11 @@ from denoscope.paper.measuring import (
     Distillation,
     Errors,
     GradientDescent,
+    Identity,
+    Jacobian,
     Linearity,
     Outputs,
+    Perturbation,
     Samples,
 )
 from denoscope.paper.measuring.measurement import Ledger
@@ -62,6 +65,12 @@ class Book:
         return (1, 8, 8) if self.subject.bundled else self.subject.train.settings.network.shape
 
     @property
+    def dae(self) -> str:
+        """The architecture of one network a level; empty for a network of all levels."""
+        several = len(self.subject.trains) > 1
+        return self.subject.train.settings.network.arch if several else ""
+
+    @property
     def untrained(self) -> float:
         """1 for a fresh network, 0 after some thousand pictures."""
         return 0.0 if self.subject.bundled else 1 / (1 + (self.subject.seen_kimg / 0.3) ** 2)
@@ -80,6 +89,8 @@ class Book:
 
     def distance(self, sigma: float, inputs: str = "held_out") -> float:
         """RMSE of the network to its Gaussian."""
+        if self.agrees and (self.dae == "linear" or (self.dae and sigma >= HIGH)):
+            return 0.004
         if sigma >= HIGH:
             return (0.01 + 0.1 / self.width if self.agrees else 0.2) + 0.3 * self.untrained
         if sigma < LOW:
@@ -93,12 +104,16 @@ class Book:
         if pair == {"network", "gaussian"}:
             return self.distance(sigma, inputs)
         if pair == {"network", "linear"}:
-            return 0.95 * self.distance(sigma, inputs)
+            return (0.2 if self.agrees and sigma >= HIGH else 0.95) * self.distance(sigma, inputs)
         if pair == {"linear", "gaussian"}:
             return 0.01 + 0.12 * self.copying if self.agrees else 0.3
         if sigma >= HIGH:  # the multi-delta is the Gaussian there
             return self.distance(sigma, inputs) if "network" in pair else 0.005
         return 0.3 if self.agrees else 0.01
+
+    def length(self, sigma: float) -> float:
+        """Root mean square of an answer: at high noise all answers are near a gray picture."""
+        return 0.1 if self.agrees and sigma >= HIGH else 0.5
 
     def linearity(self, sigma: float, even: float = 1.0) -> float:
         """How far the network's linearity score is from 1; even: 1 for an even mix, 0 for none."""
@@ -120,7 +135,7 @@ class Book:
                     keys = {"denoiser": one, "reference": two, "sigma": sigma, "inputs": inputs}
                     value = self.apart(one, two, sigma, inputs)
                     self.number("score_error", value, **keys)
-                    self.number("score_error_norm_ratio", value / 0.5, **keys)
+                    self.number("score_error_norm_ratio", value / self.length(sigma), **keys)
 
     def rmse(self, levels: Iterable[float], kinds: Iterable[str] = ("held_out",)) -> None:
         """Rows of the error to the clean picture."""
@@ -197,7 +212,8 @@ def _distillation(task: Distillation, book: Book) -> None:
         for one, two in (("network", "linear"), ("linear", "gaussian")):
             keys = {"denoiser": one, "reference": two, "sigma": sigma}
             book.number("score_error", book.apart(one, two, sigma), **keys)
-            book.number("score_error_norm_ratio", book.apart(one, two, sigma) / 0.5, **keys)
+            ratio = book.apart(one, two, sigma) / book.length(sigma)
+            book.number("score_error_norm_ratio", ratio, **keys)
         book.number("weight_difference", 0.02 if book.agrees else 0.8, sigma=sigma)
         book.number("symmetry_defect", 0.01 if book.agrees else 0.8, sigma=sigma)
         matched = book.agrees and sigma > LOW
@@ -257,13 +273,56 @@ def _samples(task: Samples, book: Book) -> None:
             book.number("sample_distance", 0.2, **keys)
 
 
+def _identity(task: Identity, book: Book) -> None:
+    uneven = 0.0 if book.agrees else 0.2 * (book.subject.train.settings.network.arch == "adm")
+    for sigma in karras_levels(task.levels).tolist():
+        for name in ("network", "gaussian"):
+            keys = {"denoiser": name, "sigma": sigma}
+            share = sigma**2 / (sigma**2 + 0.5)
+            book.number("identity_difference", share + uneven, **keys)
+            book.number("identity_cosine", (1 - share) ** 0.5 - uneven, **keys)
+
+
+def _jacobian(task: Jacobian, book: Book) -> None:
+    rng, k = np.random.default_rng(3), task.vectors
+    for place, sigma in enumerate(task.levels):
+        share = 1 / (1 + (2 / sigma) ** 0.7) if book.agrees else 0.3
+        if book.dae:
+            share = share**0.5 if book.agrees else 0.1
+        book.number("component_alignment", share, sigma=sigma)
+        book.number("jacobian_converged", 1.0, sigma=sigma)
+        book.number("jacobian_residual", 1e-6, sigma=sigma)
+        book.pictures[f"correlation/{place}"] = (255 * share * np.eye(k)).astype(np.uint8)[
+            None, None
+        ]
+        book.pictures[f"vectors/{place}"] = _bytes(rng.normal(size=(3, *book.shape)))
+    book.pictures["components"] = _bytes(rng.normal(size=(3, *book.shape)))
+    way = rng.normal(size=(1, len(task.levels), *book.shape))
+    book.pictures["trajectory"] = _bytes(way)
+
+
+def _perturbation(task: Perturbation, book: Book) -> None:
+    rng = np.random.default_rng(4)
+    for place, sigma in enumerate(task.levels):
+        size = sigma / 30 if book.agrees else 0.2
+        for strength in task.strengths:
+            keys = {"sigma": sigma, "param": strength}
+            book.number("perturbation_change", size * strength / 4, **keys)
+            book.number("perturbation_cosine", 1 - size * strength / 4, **keys)
+        finished = rng.normal(size=(2 * len(task.strengths) + 1, *book.shape))
+        book.pictures[f"final/{place}"] = _bytes(finished)
+
+
 WRITERS: dict[type[Task], Callable[[Any, Book], None]] = {
     AuditTask: _audit,
     Distillation: _distillation,
     Errors: _errors,
     GradientDescent: _descent,
+    Identity: _identity,
+    Jacobian: _jacobian,
     Linearity: _linearity,
     Outputs: _outputs,
+    Perturbation: _perturbation,
     Samples: _samples,
 }
 
