@@ -88,6 +88,8 @@ class Preset(_Frozen):
     distill_budget: int = Field(default=4000, description="network evaluations a level")
     adam_pictures: int = 1000
     adam_epochs: int = 100
+    adam_draws: int | None = None
+    """Epochs with noise of their own, after which it comes again; None: all."""
     adam_levels: int = 10
     """The paper's gradient descent is repeated at every level (10) or every second one (5)."""
     jacobian_vectors: int = 16

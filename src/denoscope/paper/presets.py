@@ -50,7 +50,8 @@ QUICK = Preset(
     distill_pictures=180,
     distill_budget=1500,
     adam_pictures=128,
-    adam_epochs=10,
+    adam_epochs=30,
+    adam_draws=4,
     adam_levels=5,
     jacobian_vectors=8,
     jacobian_levels=8,
@@ -90,6 +91,8 @@ CPU = Preset(
         DaeRecipe(arch="dit", width=64, blocks=4, kimg=24),
         DaeRecipe(arch="ncsnpp", width=16, kimg=16),
     ),
+    adam_draws=8,
+    adam_levels=5,
 )
 
 GPU = Preset(

@@ -55,7 +55,11 @@ def descent_of(cells: Cells, subject: Subject) -> GradientDescent:
     preset = cells.preset
     levels = ten_levels()[:: 10 // preset.adam_levels]
     return GradientDescent(
-        subject=subject, pictures=preset.adam_pictures, epochs=preset.adam_epochs, levels=levels
+        subject=subject,
+        pictures=preset.adam_pictures,
+        epochs=preset.adam_epochs,
+        draws=preset.adam_draws,
+        levels=levels,
     )
 
 

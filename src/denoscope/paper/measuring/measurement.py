@@ -15,7 +15,15 @@ from denoscope.paper.subject import Subject, View
 from denoscope.sweeps import Store, Task
 from denoscope.tables import conform
 
-__all__ = ["Ledger", "Measurement", "Report", "evaluation_seconds", "noisy", "to_uint8"]
+__all__ = [
+    "Ledger",
+    "Measurement",
+    "Report",
+    "evaluation_seconds",
+    "noisy",
+    "to_uint8",
+    "vector_pictures",
+]
 
 Report = Callable[[float], None]
 
@@ -115,6 +123,12 @@ def to_uint8(pictures: Tensor) -> np.ndarray:
     """Floats in [-1, 1] to bytes, clipped: (v + 1) 127.5, rounded."""
     levels = ((pictures.float() + 1) * 127.5).round().clamp(0, 255)
     return levels.to(torch.uint8).cpu().numpy()
+
+
+def vector_pictures(vectors: Tensor, shape: tuple[int, int, int]) -> np.ndarray:
+    """Columns (d, n) as bytes (n, C, H, W): gray is 0, the largest entry of each is black or white."""
+    scaled = vectors / vectors.abs().amax(0, keepdim=True).clamp(min=1e-12)
+    return to_uint8(scaled.T.reshape(-1, *shape))
 
 
 def evaluation_seconds(subject: Subject, evaluations: int) -> float:
