@@ -20,6 +20,7 @@ def test_what_was_measured_becomes_a_row():
     assert claim_of(FIGURE, Check("a 2, b 1", False, "too few")).state == "does not hold"
     assert claim_of(FIGURE, Check("", None, "one level only")).state == "cannot tell"
     assert not_run(FIGURE, "not yet run").state == "not run"
+    assert claim_of(FIGURE, Check("", False, "", {"rho": float("nan")})).values == {}
 
 
 def test_claims_round_trip_and_read_as_a_table():

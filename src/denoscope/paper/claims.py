@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from math import isnan
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -29,7 +30,7 @@ class Claim(BaseModel):
 
 
 def claim_of(figure: Figure, check: Check) -> Claim:
-    """The row of a figure that was measured."""
+    """The row of a figure that was measured; a value that is undefined (NaN) is left out."""
     state: State = (
         "cannot tell" if check.holds is None else "holds" if check.holds else "does not hold"
     )
@@ -37,7 +38,7 @@ def claim_of(figure: Figure, check: Check) -> Claim:
         update={
             "measured": check.measured,
             "reason": check.reason,
-            "values": {name: float(value) for name, value in check.values.items()},
+            "values": {name: float(v) for name, v in check.values.items() if not isnan(v)},
         }
     )
 

@@ -84,7 +84,10 @@ def sweep_rows(cells: Cells, store: Store, sigma: float) -> tuple[SheetRow, ...]
             for width, task in widths.items()
         ),
         *(
-            SheetRow(f"after {kimg:g} thousand pictures", answer_tiles(store, task, sigma))
+            SheetRow(
+                f"after {kimg:g} thousand pictures" if kimg else "fresh network",
+                answer_tiles(store, task, sigma),
+            )
             for kimg, task in lengths.items()
         ),
         SheetRow("Multi-delta", answer_tiles(store, wide, sigma, ["multi_delta"])),
@@ -113,5 +116,5 @@ def sweep_panel(
         for style, one, two in lines
     ]
     words = {"held_out": "held-out pictures", "noise": "noise alone"}[inputs]
-    caption = f"By {along}, {words}"
+    caption = f"By {'N' if along == 'images' else along}, {words}"
     return along_panel(parts, caption=caption, x_title=X_TITLES[along], y_title="RMSE")

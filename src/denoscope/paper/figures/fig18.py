@@ -65,20 +65,27 @@ def check(cells: Cells, store: Store) -> Check:
         f"{family.early_kimg:g} thousand pictures": lengths[family.early_kimg],
     }
     retrieving = {f"width {family.width} at the end": widths[family.width]}
-    told, tests, values = [], {}, {}
+    measured, tests, values = [], {}, {}
     for name, task in (like_gaussian | retrieving).items():
+        told = []
         for kind in KINDS:
             gaussian = distance(store, task, SIGMA, "network", "gaussian", kind)[0]
             nearest = distance(store, task, SIGMA, "network", NEAREST, kind)[0]
             where = "on noise alone" if kind == "noise" else "on held-out pictures"
-            told.append(f"{name} {where} {gaussian:.3f} / {nearest:.3f}")
+            told.append(f"{gaussian:.3f} / {nearest:.3f}")
             if name in like_gaussian:
                 tests[f"{name}: nearer to a training picture {where}"] = gaussian < nearest
             else:
                 tests[f"{name}: nearer to the Gaussian {where}"] = nearest < gaussian
             key = f"{name}_{kind}".replace(" ", "_")
             values |= {f"gaussian_{key}": gaussian, f"nearest_{key}": nearest}
-    return Check.of(f"RMSE to Gaussian / nearest: {'; '.join(told)}", tests, values)
+        measured.append(f"{name} {', '.join(told)}")
+    return Check.of(
+        "RMSE to the Gaussian's answer / to the nearest training picture, on held-out pictures, on noise "
+        f"alone: {'; '.join(measured)}",
+        tests,
+        values,
+    )
 
 
 FIGURE = Figure(

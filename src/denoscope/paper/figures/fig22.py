@@ -62,28 +62,18 @@ def draw(cells: Cells, store: Store) -> list[Drawing]:
 
 
 def check(cells: Cells, store: Store) -> Check:
-    ends: dict[str, dict[float, tuple[float, float]]] = {}
+    told, tests, values = [], {}, {}
     for arch, task in _descents(cells).items():
         course = {s: rows["mean"].to_list() for s, rows in _course(store, task).items()}
         inner = {s: means for s, means in course.items() if ENDS[0] < s < ENDS[1]}
-        ends[arch] = {s: (means[-1], means[-max(2, len(means) // 5)]) for s, means in inner.items()}
-    told = ", ".join(
-        f"{ARCHITECTURES[arch]} {sum(end < NEAR for end, _ in levels.values())} of {len(levels)} levels "
-        f"(largest {max(end for end, _ in levels.values()):.2f})"
-        for arch, levels in ends.items()
-    )
-    tests = {
-        f"{ARCHITECTURES[arch]} at sigma {sigma_text(sigma)} ends at {end:.2f}"
-        + (
-            f", still falling ({before:.2f} a fifth of the epochs before)" if end < before else ""
-        ): end < NEAR
-        for arch, levels in ends.items()
-        for sigma, (end, before) in levels.items()
-    }
-    values = {
-        f"largest_{arch}": max(end for end, _ in levels.values()) for arch, levels in ends.items()
-    }
-    return Check.of(f"below {NEAR:g} at the end: {told}", tests, values)
+        far = {s: means for s, means in inner.items() if means[-1] >= NEAR}
+        falling = sum(means[-1] < means[-max(2, len(means) // 5)] for means in far.values())
+        name, largest = ARCHITECTURES[arch], max(means[-1] for means in inner.values())
+        told.append(f"{name} {len(inner) - len(far)} of {len(inner)} (largest {largest:.2f})")
+        where = ", ".join(f"{means[-1]:.2f} at {sigma_text(s)}" for s, means in far.items())
+        tests[f"{name} ends at {where}; {falling} of {len(far)} still fall"] = not far
+        values[f"largest_{arch}"] = largest
+    return Check.of(f"levels below {NEAR:g} at the end: {'; '.join(told)}", tests, values)
 
 
 FIGURE = Figure(
