@@ -35,13 +35,17 @@ class Task(BaseModel, ABC):
     """The last file of a folder that is not written whole, but grows and is resumed."""
 
     def content(self) -> dict[str, Any]:
-        """What the name is made of, as JSON values: every field.
+        """What the name is made of, as JSON values: every field that has not its default value.
 
-        A task inside is its name. Data are what is in them, wherever they lie: fingerprint, size,
-        n, split_seed, twin. Settings leave out what has its default value, so that a setting added
-        later does not rename what is there.
+        A field added later, with a default, thus renames nothing that is there; a default, once
+        published, never changes. A task inside is its name. Data are what is in them, wherever they
+        lie: fingerprint, size, n, split_seed, twin.
         """
-        return {field: _plain(getattr(self, field)) for field in type(self).model_fields}
+        return {
+            name: _plain(value)
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) != field.default
+        }
 
     @property
     def digest(self) -> str:
