@@ -27,6 +27,7 @@ TENSOR_ROOMS = [
     "metrics",
     "training",
     "checkpoints",
+    "distillation",
     "auditing",
 ]
 install_import_hook([f"denoscope.{room}" for room in TENSOR_ROOMS], "signature_checks.on_return")

@@ -14,7 +14,7 @@ ORDER = [
     *["images"],
     *["closed_form", "networks"],
     *["sampling", "metrics", "training"],
-    *["checkpoints"],
+    *["checkpoints", "distillation"],
     *["auditing"],
     *["sweeps"],
     *["report"],

@@ -2,7 +2,6 @@
 
 from denoscope.closed_form.gaussian import GaussianDenoiser
 from denoscope.closed_form.linear import LinearDenoiser
-from denoscope.closed_form.linear import LinearDenoiser
 from denoscope.closed_form.multi_delta import MultiDeltaDenoiser
 from denoscope.closed_form.posterior import Posterior
 
