@@ -140,6 +140,13 @@ def test_defaults_in_the_help_are_those_of_the_settings():
         both = [getattr(settings, option) for settings in (ddpmpp, adm)]
         one, two = (",".join(map(str, v)) if isinstance(v, tuple) else f"{v:g}" for v in both)
         assert shown[option] == f"{one}; adm {two}"
+    assert ddpmpp.preconditioning == adm.preconditioning == "edm"
+    assert shown["preconditioning"] == "edm; skip, linear none"
+    skip, linear = (NetworkSettings(arch=arch, shape=(3, 32, 32)) for arch in ("skip", "linear"))
+    assert skip.preconditioning == linear.preconditioning == "none"
+    dit = NetworkSettings(arch="dit", shape=(3, 32, 32))
+    assert (shown["patch"], shown["heads"]) == (str(dit.patch), "width / 64")
+    assert dit.heads == dit.width / 64
 
 
 @pytest.mark.parametrize(
@@ -157,6 +164,17 @@ def test_names_of_models(tmp_path, monkeypatch):
     assert options.name_of("runs/a/") == "a"
     assert options.name_of("runs/a/snapshots/000050000.safetensors") == "a-000050000"
     assert options.name_of("mine.models:open_model") == "mine.models-open_model"
+
+
+def test_architectures_in_the_help_are_those_of_the_settings():
+    from typing import get_args
+
+    from denoscope.cli.train_options import ARCHITECTURES, PreconditioningName
+    from denoscope.networks import NetworkSettings
+
+    fields = NetworkSettings.model_fields
+    assert get_args(fields["arch"].annotation) == ARCHITECTURES
+    assert tuple(PreconditioningName) == get_args(fields["preconditioning"].annotation)
 
 
 def test_devices():

@@ -13,6 +13,7 @@ from PIL import Image
 from tiny_words import TINY_AUDIT, TINY_TRAINING
 
 from denoscope.cli.audit_job import AuditJob
+from denoscope.cli.slow_precision import bf16_cost
 from denoscope.images import open_images
 from denoscope.tables import read_audit
 
@@ -159,6 +160,47 @@ def test_train_options_become_settings(place, say):
     assert expected.items() <= record["settings"].items()
     data = record["data"]
     assert (data["n"], data["twin"], data["split_seed"], data["size"]) == (50, 2, 7, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "network", "level"),
+    [
+        ("--arch ncsnpp --level 4.066", {"arch": "ncsnpp", "preconditioning": "none"}, 4.066),
+        ("--preconditioning ve", {"arch": "ddpmpp", "preconditioning": "ve"}, None),
+    ],
+)
+def test_train_one_level_or_under_another_preconditioning(place, say, words, network, level):
+    assert say(f"train {TINY_TRAINING} {words} --out new --quiet").code == 0
+    settings = json.loads((place / "new" / "run.json").read_text())["settings"]
+    assert network.items() <= settings["network"].items()
+    assert settings["level"] == level
+    told = json.loads(say("info new --json").out)
+    assert told["sigma"] == ([level, level] if level else [0.02, 100])
+
+
+def test_train_other_networks(place, say):
+    words = "train --data digits --images 64 --batch 16 --kimg 0.032 --quiet --out"
+    assert say(f"{words} dit --arch dit --width 16 --heads 2 --patch 4 --blocks 1").code == 0
+    assert say(f"{words} skip --arch skip --width 8 --level 0.5").code == 0
+    assert say(f"{words} linear --arch linear --level 0.5").code == 0
+    families = [
+        json.loads(say(f"info {a} --json").out)["family"] for a in ("dit", "skip", "linear")
+    ]
+    assert families == [f"denoscope run ({a})" for a in ("dit", "skip", "linear")]
+
+
+@pytest.mark.parametrize(("cost", "said"), [(20.4, "takes 20 times as long"), (0.7, "")])
+def test_bf16_on_a_processor_that_is_slow_at_it(place, say, monkeypatch, cost, said):
+    monkeypatch.setattr("denoscope.cli.slow_precision.bf16_cost", lambda: cost)
+    told = say(f"train {TINY_TRAINING} --precision bf16 --device cpu --out new")
+    assert told.code == 0
+    assert ("--precision fp32 is faster here" in told.out) == bool(said)
+    assert said in told.out
+    assert "fp32" not in say(f"train {TINY_TRAINING} --device cpu --out plain").out
+
+
+def test_the_cost_of_bf16_is_a_ratio_of_times():
+    assert 0.01 < bf16_cost() < 1e5
 
 
 def test_a_run_opens_its_data_from_any_folder(place, say, monkeypatch, undrawn):

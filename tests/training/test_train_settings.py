@@ -36,10 +36,10 @@ def test_bad_settings_are_refused(settings_of, changes):
 @pytest.mark.parametrize(
     ("kind", "changes", "said"),
     [
-        ("none", {}, "trained at one noise level: give level"),
+        ("none", {}, "trained at one noise level: give it"),
         ("none", {"level": 0.0}, "level"),
         ("none", {"level": float("nan")}, "level"),
-        ("edm", {"level": 4.0}, "edm draws its levels itself: leave level out"),
+        ("edm", {"level": 4.0}, "edm draws its levels itself: leave it out"),
         ("ve", {"level": 4.0}, "ve draws its levels itself"),
         ("ve", {"p_mean": -1.0}, "p_mean and p_std are of the preconditioning edm alone"),
         ("none", {"level": 4.0, "p_std": 1.0}, "p_mean and p_std are of the preconditioning edm"),

@@ -1,4 +1,4 @@
-"""`denoscope train`: a network under EDM's loss, in a run that can be killed and resumed."""
+"""`denoscope train`: a network and its loss, in a run that can be killed and resumed."""
 
 from denoscope.cli import options as opt
 from denoscope.cli import train_options as words
@@ -17,11 +17,15 @@ def train(
     split_seed: words.SplitSeed = 0,
     twin: words.Twin = None,
     arch: words.Arch = ArchName.DDPMPP,
+    preconditioning: words.Preconditioning = None,
     width: words.Width = None,
     multipliers: words.Multipliers = None,
     blocks: words.Blocks = None,
     attention: words.Attention = None,
     dropout: words.Dropout = None,
+    heads: words.Heads = None,
+    patch: words.Patch = None,
+    level: words.Level = None,
     kimg: words.Kimg = None,
     batch: words.Batch = None,
     lr: words.Rate = None,
@@ -50,11 +54,12 @@ def train(
     """
     voice = Voice(as_json, quiet)
     pictures, held_out, record = words.open_data(data, size, images, split_seed, twin)
-    network = {"arch": arch.value, "width": width, "multipliers": multipliers}
-    network |= {"blocks": blocks, "attention": attention, "dropout": dropout}
+    network = {"arch": arch, "preconditioning": preconditioning, "width": width}
+    network |= {"multipliers": multipliers, "blocks": blocks, "attention": attention}
+    network |= {"dropout": dropout, "heads": heads, "patch": patch}
     training = {"kimg": kimg, "batch": batch, "learning_rate": lr, "warmup_kimg": warmup_kimg}
-    training |= {"ema_half_life_kimg": ema_half_life_kimg, "precision": precision.value}
-    training |= {"augment": augment.value, "snapshots_kimg": snapshots_kimg, "seed": seed}
+    training |= {"ema_half_life_kimg": ema_half_life_kimg, "precision": precision, "level": level}
+    training |= {"augment": augment, "snapshots_kimg": snapshots_kimg, "seed": seed}
     settings = words.read_settings(pictures.shape, network, training)
     done = run_training(
         voice,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from denoscope.cli.devices import choose_device
 from denoscope.cli.looks_told import looks_result, tell_looks
 from denoscope.cli.progress import Bar
+from denoscope.cli.slow_precision import remark_on_precision
 from denoscope.cli.speech import Voice
 from denoscope.errors import InputError
 
@@ -45,6 +46,7 @@ def run_training(
     from denoscope.training.folder import watch_path
 
     accelerator = _accelerator(out, device, tracker)
+    remark_on_precision(voice, settings.precision, accelerator.device.type)
     total = settings.steps * settings.batch
     last: Progress | None = None
     how: dict[str, Any] = {"data": data, "resume": resume, "accelerator": accelerator}

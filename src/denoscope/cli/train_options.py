@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from denoscope.training import DataRecord, TrainSettings
 
 NETWORK, TRAINING = "Network", "Training"
-ArchName = StrEnum("ArchName", {"DDPMPP": "ddpmpp", "NCSNPP": "ncsnpp", "ADM": "adm"})
+ARCHITECTURES = ("ddpmpp", "ncsnpp", "adm", "skip", "dit", "linear")
+ArchName = StrEnum("ArchName", {name.upper(): name for name in ARCHITECTURES})
+PreconditioningName = StrEnum(
+    "PreconditioningName", {n.upper(): n for n in ("edm", "vp", "ve", "none")}
+)
 Precision = StrEnum("Precision", {"FP32": "fp32", "BF16": "bf16"})
 AugmentName = StrEnum("AugmentName", {"NONE": "none", "FLIP": "flip"})
 StopName = StrEnum("StopName", {"MEMORIZING": "memorizing"})
@@ -43,10 +47,18 @@ Twin = Annotated[
     int | None, _option(WHICH, "1|2", False, "Take the first or second of two disjoint sets of N.")
 ]
 
-Arch = Annotated[ArchName, _option(NETWORK, None, True, "DDPM++, NCSN++ or ADM.")]
+Arch = Annotated[
+    ArchName, _option(NETWORK, None, True, "DDPM++, NCSN++, ADM, Skip-Net, DiT or W x + b.")
+]
+Preconditioning = Annotated[
+    PreconditioningName | None,
+    _option(NETWORK, None, "edm; skip, linear none", "How it is told sigma, and its loss."),
+]
 Width = Annotated[
     int | None, _option(NETWORK, "CHANNELS", "128; adm 192", "Base channels, a multiple of 4.")
 ]
+Heads = Annotated[int | None, _option(NETWORK, "N", "width / 64", "Attention heads of dit.")]
+Patch = Annotated[int | None, _option(NETWORK, "PIXELS", "2", "Side of the patches of dit.")]
 Multipliers = Annotated[
     str | None,
     _option(NETWORK, "LIST", "2,2,2; adm 1,2,3,4", "Channels of each level over the width."),
@@ -73,6 +85,10 @@ HalfLife = Annotated[
     _option(
         TRAINING, "K", "500", "Half-life of the averaged weights, at most 5 % of pictures seen."
     ),
+]
+Level = Annotated[
+    float | None,
+    _option(TRAINING, "SIGMA", False, "Train a DAE, of this one noise level."),
 ]
 PrecisionWord = Annotated[Precision, _option(TRAINING, None, True, "Arithmetic of the network.")]
 Augment = Annotated[
@@ -102,6 +118,7 @@ WORDS = {
     "warmup_kimg": "--warmup-kimg",
     **{name: f"--{name}" for name in ("kimg", "batch", "seed", "width", "blocks", "dropout")},
     **{name: f"--{name}" for name in ("multipliers", "attention", "arch", "precision", "augment")},
+    **{name: f"--{name}" for name in ("preconditioning", "heads", "patch", "level")},
 }
 
 
@@ -135,6 +152,8 @@ def read_settings(
     from denoscope.networks import NetworkSettings
     from denoscope.training import TrainSettings
 
+    if training.get("level") is not None and network.get("preconditioning") is None:
+        network["preconditioning"] = "none"  # what a level of its own means
     for name, kind in (("multipliers", int), ("attention", int), ("snapshots_kimg", float)):
         words = network if name in network else training
         if words.get(name) is not None:

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from denoscope.errors import InputError
 from denoscope.images import Pictures
@@ -33,7 +33,7 @@ class TrainSettings(BaseModel):
     p_mean: float = -1.2
     p_std: float = Field(default=1.2, gt=0)
     """ln sigma ~ N(p_mean, p_std^2), under EDM's preconditioning; VP and VE have laws of their own."""
-    level: float | None = Field(default=None, gt=0)
+    level: float | None = Field(default=None, gt=0, validate_default=True)
     """The one sigma of a network without preconditioning (a DAE); None for all others."""
     augment: Literal["none", "flip"] = "none"
     """"flip" mirrors half of the pictures left to right. Off by default: it changes what memorization means."""
@@ -53,20 +53,26 @@ class TrainSettings(BaseModel):
             )
         return self
 
+    @field_validator("level")
+    @classmethod
+    def _level_of_a_dae(cls, level: float | None, info: Any) -> float | None:
+        network = info.data.get("network")
+        if network is None:  # wrong, as its own field says
+            return level
+        if network.preconditioning == "none" and level is None:
+            raise ValueError(
+                f"{network.arch} without preconditioning is trained at one noise level: give it"
+            )
+        if network.preconditioning != "none" and level is not None:
+            raise ValueError(
+                f"the preconditioning {network.preconditioning} draws its levels itself: leave it "
+                "out, or take the preconditioning none"
+            )
+        return level
+
     @model_validator(mode="after")
-    def _levels_of_the_preconditioning(self) -> "TrainSettings":
-        preconditioning = self.network.preconditioning
-        if preconditioning == "none" and self.level is None:
-            raise ValueError(
-                f"{self.network.arch} without preconditioning is trained at one noise level: "
-                "give level"
-            )
-        if preconditioning != "none" and self.level is not None:
-            raise ValueError(
-                f"the preconditioning {preconditioning} draws its levels itself: leave level out, "
-                "or give the preconditioning none"
-            )
-        if preconditioning != "edm" and (self.p_mean, self.p_std) != (-1.2, 1.2):
+    def _law_of_edm(self) -> "TrainSettings":
+        if self.network.preconditioning != "edm" and (self.p_mean, self.p_std) != (-1.2, 1.2):
             raise ValueError(
                 "p_mean and p_std are of the preconditioning edm alone: leave them out"
             )
