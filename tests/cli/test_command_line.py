@@ -15,7 +15,7 @@ from denoscope.cli.failures import describe, exit_code_of
 from denoscope.cli.speech import Voice
 from denoscope.errors import InputError
 
-VERBS = ["demo", "audit", "train", "sample", "report", "info"]
+VERBS = ["demo", "audit", "train", "sample", "distill", "report", "info"]
 SOURCE = str(Path(denoscope.__file__).parents[1])
 HEAVY = ("torch", "numpy", "polars", "altair", "accelerate", "PIL", "sklearn")
 
@@ -54,7 +54,7 @@ def parses(words: list[str]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("verb", ["demo", "audit", "train", "sample"])
+@pytest.mark.parametrize("verb", ["demo", "audit", "train", "sample", "distill"])
 def test_verbs_that_compute_take_seed_and_device(verb, say):
     out = say(f"{verb} --help").out
     assert "--seed" in out

@@ -1,6 +1,7 @@
 """One door for models: `open_denoiser(where)`.
 
-where: a run folder, one of its snapshots, `bundled:NAME`, or `package.module:factory`.
+where: a run folder, one of its snapshots, `bundled:NAME`, `package.module:factory`, or a folder of
+`denoscope distill`.
 """
 
 import hashlib
@@ -11,12 +12,14 @@ from pathlib import Path
 
 from denoscope.checkpoints.factories import open_factory
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
+from denoscope.closed_form import LinearDenoiser
 from denoscope.denoiser import Denoiser
 from denoscope.errors import InputError
 from denoscope.training import RunRecord
 
 __all__ = ["Model", "describe_model", "open_denoiser"]
 
+DISTILLATION, LINEAR = "distillation.json", "linear.safetensors"
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -43,6 +46,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     path = (
         bundled_path(text.removeprefix("bundled:")) if text.startswith("bundled:") else Path(text)
     )
+    if _is_distillation(path):
+        return _distillation(path, text)
     if path.exists():
         denoiser, record, weights = open_run(path)
         return Model(
@@ -58,4 +63,26 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     raise InputError(
         f"no model at {text!r}: give a run folder, a snapshot of one, package.module:factory, or "
         + ", ".join(f"bundled:{name}" for name in bundled_names())
+    )
+
+
+def _is_distillation(path: Path) -> bool:
+    """Whether this is a folder that `denoscope distill` made, or the linear denoiser in it."""
+    return (path / DISTILLATION).is_file() or (path.name == LINEAR and path.is_file())
+
+
+def _distillation(path: Path, text: str) -> Model:
+    weights = path / LINEAR if path.is_dir() else path
+    if not weights.is_file():
+        raise InputError(
+            f"{path} holds a distillation that is not finished: run `denoscope distill` with the "
+            "same words to end it"
+        )
+    denoiser = LinearDenoiser.load(weights)
+    return Model(
+        denoiser=denoiser,
+        where=text,
+        family="linear distillation",
+        parameters=denoiser.matrices.numel() + denoiser.biases.numel(),
+        content_hash=hashlib.sha256(weights.read_bytes()).hexdigest(),
     )

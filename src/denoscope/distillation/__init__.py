@@ -26,6 +26,7 @@ default; "train"; or "noise", sigma eps alone.
 
 from denoscope.distillation.adam import PAPER_RATES, Epoch, descend, paper_rate
 from denoscope.distillation.all_levels import distill, distillation_levels, linear_denoiser
+from denoscope.distillation.folder import DistillationFolder
 from denoscope.distillation.least_squares import LevelFit, distill_level
 from denoscope.distillation.setting import Setting
 from denoscope.distillation.splits import Splits
@@ -33,6 +34,7 @@ from denoscope.distillation.teacher import Inputs
 
 __all__ = [
     "PAPER_RATES",
+    "DistillationFolder",
     "Epoch",
     "Inputs",
     "LevelFit",

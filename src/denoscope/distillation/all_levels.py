@@ -60,17 +60,23 @@ def distill(
         )
 
 
-def distillation_levels(denoiser: Denoiser, levels: Tensor) -> list[float]:
-    """The levels the denoiser will be asked at, each once, high to low.
+def distillation_levels(denoiser: Denoiser, levels: Tensor) -> dict[float, float]:
+    """Each level the denoiser will be asked at, high to low: the level wanted there.
 
+    They differ where it knows some levels alone; of two wanted that fall on one the nearer stays.
     Raises InputError unless levels are (L,), positive and finite.
     """
     if levels.ndim != 1 or not bool(((levels > 0) & levels.isfinite()).all()) or not len(levels):
         raise InputError(
             "noise levels must be positive and finite: give sigmas, as karras_levels(10)"
         )
-    used = snap_to_levels(denoiser.spec, levels.double())
-    return sorted(set(used.tolist()), reverse=True)
+    wanted = levels.double()
+    pairs = zip(snap_to_levels(denoiser.spec, wanted).tolist(), wanted.tolist(), strict=True)
+    found: dict[float, float] = {}
+    for used, asked in pairs:
+        if used not in found or abs(asked - used) < abs(found[used] - used):
+            found[used] = asked
+    return dict(sorted(found.items(), reverse=True))
 
 
 def linear_denoiser(
