@@ -18,7 +18,7 @@ def table() -> str:
     from denoscope.paper import PRESETS
 
     rows = {name: sizes(preset) for name, preset in PRESETS.items()}
-    heads = list(rows.values())[0]
+    heads = next(iter(rows.values()))
     lines = [
         "| | " + " | ".join(f"`{name}`" for name in rows) + " |",
         "|---" * (len(rows) + 1) + "|",
