@@ -39,7 +39,7 @@ QUICK = Preset(
     arch_kimg=4,
     dae_levels=(42.415, 4.066, 0.47, 0.1166),
     daes=(
-        DaeRecipe(arch="linear", kimg=8, learning_rate=1e-3),
+        DaeRecipe(arch="linear", kimg=200, batch=64),
         DaeRecipe(arch="skip", width=16, kimg=4),
         DaeRecipe(arch="dit", width=32, blocks=2, kimg=4),
         DaeRecipe(arch="ncsnpp", width=8, kimg=3),
@@ -86,7 +86,7 @@ CPU = Preset(
     arch_kimg=64,
     dae_levels=(42.415, 4.066, 0.47, 0.1166),
     daes=(
-        DaeRecipe(arch="linear", kimg=64, learning_rate=1e-3),
+        DaeRecipe(arch="linear", kimg=800, batch=128),
         DaeRecipe(arch="skip", width=16, kimg=24),
         DaeRecipe(arch="dit", width=64, blocks=4, kimg=24),
         DaeRecipe(arch="ncsnpp", width=16, kimg=16),
@@ -128,7 +128,7 @@ GPU = Preset(
     arch_kimg=384,
     dae_levels=(80.0, 42.415, 4.066, 1.501, 0.47, 0.1166),
     daes=(
-        DaeRecipe(arch="linear", kimg=384, batch=128),
+        DaeRecipe(arch="linear", kimg=1600, batch=128),
         DaeRecipe(arch="skip", width=64, kimg=96, batch=128),
         DaeRecipe(arch="dit", width=192, blocks=6, kimg=96, batch=128),
         DaeRecipe(arch="ncsnpp", width=64, kimg=96, batch=128),
