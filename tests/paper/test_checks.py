@@ -1,0 +1,171 @@
+"""Each part of a claim decides by itself: one number turned, and the reason names that part alone."""
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from denoscope.paper.cells import Cells
+from denoscope.paper.figures import FIGURES
+from denoscope.paper.presets import PRESETS
+from denoscope.sweeps import AuditTask, Store, Task
+from paper.synthetic import fill
+
+CELLS = Cells(PRESETS["quick"], opened=False)
+MAIN = CELLS.main.family
+
+
+def network(task: Task):
+    train = task.train if isinstance(task, AuditTask) else task.subject.trains[0]  # type: ignore[attr-defined]
+    return train.settings.network
+
+
+def seen(task: Task) -> float | None:
+    return task.subject.kimg  # type: ignore[attr-defined]
+
+
+def data(task: Task) -> str:
+    subject = task.subject  # type: ignore[attr-defined]
+    return subject.bundled or ("main" if subject.data.n == MAIN.images[-1] else "second")
+
+
+def several(task: Task) -> bool:
+    return len(task.subject.trains) > 1  # type: ignore[attr-defined]
+
+
+def is_narrow(task: Task) -> bool:
+    return network(task).width == MAIN.narrow
+
+
+AT_HIGH, AT_LOW = pl.col("sigma") > 20, pl.col("sigma") < 0.05
+TO_GAUSSIAN = (pl.col("metric") == "score_error") & (pl.col("reference") == "gaussian")
+RATIO = pl.col("metric") == "score_error_norm_ratio"
+HELD_OUT, NOISE = pl.col("inputs") == "held_out", pl.col("inputs") == "noise"
+
+# figure, whose table, which of its rows, what becomes of their mean, the reason
+CASES: list[tuple[int, Callable[[Task], bool], pl.Expr, Callable, str]] = [
+    (
+        15,
+        lambda task: network(task).arch == "adm",
+        (pl.col("metric") == "identity_cosine") & AT_HIGH,
+        lambda mean: mean + 0.06,
+        "architectures are 0.060 apart at some level",
+    ),
+    (
+        16,
+        is_narrow,
+        TO_GAUSSIAN & HELD_OUT & AT_LOW,
+        lambda mean: 1.1 * mean,
+        "it differs between widths by 9.5%",
+    ),
+    (
+        16,
+        lambda task: task.train.data.n == 800,  # type: ignore[attr-defined]
+        TO_GAUSSIAN & (pl.col("inputs") == "train") & AT_LOW,
+        lambda mean: mean + 0.1,
+        "it is 0.1010 on training pictures",
+    ),
+    (
+        17,
+        lambda task: task.subject.data.n == 256,  # type: ignore[attr-defined]
+        (pl.col("denoiser") == "gaussian") & (pl.col("metric") == "score_error"),
+        lambda mean: mean + 0.1,
+        "the closed forms are 0.105 apart",
+    ),
+    (
+        17,
+        is_narrow,
+        TO_GAUSSIAN & AT_HIGH,
+        lambda mean: mean / 10,
+        "narrow networks are not the farther ones (0.004 the narrowest, 0.017 the widest)",
+    ),
+    (
+        17,
+        lambda task: seen(task) in (0, 0.5, 1),
+        TO_GAUSSIAN & AT_HIGH,
+        lambda mean: mean / 100,
+        "the distance does not fall along training (lowest 0.000, 0.017 at the end)",
+    ),
+    (
+        18,
+        is_narrow,
+        (pl.col("metric") == "output_nearest") & NOISE,
+        lambda mean: mean / 10,
+        "width 4: nearer to a training picture on noise alone",
+    ),
+    (
+        22,
+        lambda task: network(task).arch == "adm",
+        (pl.col("metric") == "weight_difference") & (pl.col("sigma").is_between(4, 5)),
+        lambda mean: 0.5 + mean / 2,
+        "ADM ends at 0.51 at 4.07; 1 of 1 still fall",
+    ),
+    (
+        24,
+        lambda task: several(task) and network(task).arch == "skip",
+        TO_GAUSSIAN & (pl.col("sigma") < 40),
+        lambda mean: 3 * mean,
+        "DAE-Skip is within a factor of 2 of the network at 0 of 3 levels",
+    ),
+    (
+        24,
+        lambda task: several(task) and network(task).arch == "linear",
+        TO_GAUSSIAN & AT_LOW.not_() & (pl.col("sigma") < 0.2),
+        lambda mean: mean + 0.04,
+        "DAE-Linear is 0.044 from the Gaussian at some level",
+    ),
+    (
+        27,
+        lambda task: data(task) == "second",
+        (pl.col("reference") == "linear") & RATIO & AT_HIGH,
+        lambda mean: 3 * mean,
+        "second: at high noise the linear model (0.102) is not the far nearer (0.170)",
+    ),
+    (
+        27,
+        several,
+        RATIO & AT_HIGH,
+        lambda mean: 3 * mean,
+        "at high noise the DAE (0.120) is not the far nearer (0.167)",
+    ),
+    (
+        28,
+        lambda _: True,
+        (pl.col("metric") == "component_alignment") & (pl.col("sigma") < 0.1),
+        lambda mean: mean + 0.3,
+        "low noise (0.33) is not clearly below intermediate",
+    ),
+    (
+        30,
+        lambda _: True,
+        (pl.col("metric") == "perturbation_cosine") & (pl.col("sigma").is_between(1, 3)),
+        lambda mean: mean - 0.6,
+        "a push at intermediate noise leaves a cosine of 0.33 alone",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    return Store(tmp_path_factory.mktemp("cells"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"fig{case[0]}-{case[4][:30]}" for case in CASES])
+def test_one_part_of_a_claim_fails_it(case, store):
+    number, whose, rows, turned, reason = case
+    figure = FIGURES[f"fig{number}"]
+    tasks = figure.needs(CELLS)
+    fill(store, tasks, agrees=True)
+    before = {
+        task.name: (task, store.table(task), store.pictures(task)) for task in tasks if whose(task)
+    }
+    assert before, "the case touches no task"
+    for task, table, pictures in before.values():
+        mean = pl.when(rows).then(turned(pl.col("mean"))).otherwise("mean")
+        store.write(task, table.with_columns(mean=mean), pictures)
+    try:
+        check = figure.check(CELLS, store)
+    finally:
+        for one in before.values():
+            store.write(*one)
+    assert (check.holds, check.reason) == (False, reason)
