@@ -61,7 +61,7 @@ CPU = Preset(
     name="cpu",
     main=Family(
         data=DataChoice(where="fashion-mnist", size=16, shape=(1, 16, 16), total=70_000),
-        images=(16, 64, 256, 2048, 16_384),
+        images=(16, 64, 256, 16_384),
         small=64,
         twin=16_384,
         widths=(4, 8, 24),
@@ -83,7 +83,7 @@ CPU = Preset(
         early_kimg=4,
         multipliers=(1, 2, 2),
     ),
-    arch_kimg=64,
+    arch_kimg=32,
     dae_levels=(42.415, 4.066, 0.47, 0.1166),
     daes=(
         DaeRecipe(arch="linear", kimg=800, batch=128),
