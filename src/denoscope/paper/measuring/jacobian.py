@@ -1,17 +1,33 @@
 """The Jacobian of a model along one of its trajectories: its leading singular vectors, and what they are."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import torch
+from torch import Tensor
+
+from denoscope.metrics import (
+    JacobianSVD,
+    jacobian_asymmetry,
+    jacobian_svd,
+    jacobian_trace,
+)
+from denoscope.metrics.jacobian import Jacobian as Products
+from denoscope.noise import noise
 from denoscope.paper.measuring.measurement import (
     Ledger,
     Measurement,
     Report,
     evaluation_seconds,
+    to_uint8,
+    vector_pictures,
 )
 from denoscope.paper.subject import View
+from denoscope.sampling import trajectory
 from denoscope.sweeps import Store
 
 __all__ = ["Jacobian"]
+
+SHOWN = 3  # vectors kept as pictures (Li et al. 2024, Fig. 28)
 
 
 class Jacobian(Measurement):
@@ -41,4 +57,39 @@ class Jacobian(Measurement):
         return evaluation_seconds(self.subject, 2000 * len(self.levels))
 
     def measure(self, view: View, store: Store, ledger: Ledger, report: Report) -> None:
-        raise NotImplementedError
+        shape = view.train.shape
+        eps = noise([0], shape, seed=self.seed, stream="sample")
+        components = view.gaussian.eigenvectors
+        ledger.pictures["components"] = vector_pictures(components[:, :SHOWN], shape)
+        way = []
+        for place, step in enumerate(trajectory(view.denoiser, eps, list(self.levels))):
+            way.append(step.x0_hat)
+            at = Products(view.denoiser, step.x[0].float(), step.sigma_used)
+            found = jacobian_svd(at, self.vectors)
+            self._rows(ledger, at, found, components, step.sigma)
+            match = (found.u.T @ components[:, : self.vectors]).abs().clamp(max=1)
+            ledger.pictures[f"correlation/{place}"] = (
+                (255 * match).round().to(torch.uint8)[None, None].numpy()
+            )
+            ledger.pictures[f"vectors/{place}"] = vector_pictures(found.u[:, :SHOWN], shape)
+            report((place + 1) / len(self.levels))
+        ledger.pictures["trajectory"] = to_uint8(torch.stack(way, dim=1))
+
+    def _rows(
+        self,
+        ledger: Ledger,
+        at: Products,
+        found: JacobianSVD,
+        components: Tensor,
+        sigma: float,
+    ) -> None:
+        keys: dict[str, Any] = {"denoiser": "network", "inputs": "noise", "sigma": sigma}
+        ledger.spectrum("singular_value", found.s, **keys)
+        worst = float(found.residuals.max() / found.s[0])
+        ledger.number("jacobian_residual", worst, **keys)
+        ledger.number("jacobian_converged", float(found.converged), **keys)
+        match = found.u.T @ components[:, : self.vectors]
+        ledger.number("component_alignment", float(match.square().sum() / self.vectors), **keys)
+        ledger.spectrum("vector_correlation", match.diagonal().abs(), **keys)
+        ledger.estimate("jacobian_trace", jacobian_trace(at, seed=self.seed), **keys)
+        ledger.estimate("jacobian_asymmetry", jacobian_asymmetry(at, seed=self.seed), **keys)

@@ -1,17 +1,28 @@
 """Sampling continued from a state pushed along the Jacobian's first singular vector."""
 
-from typing import ClassVar
+import math
+from typing import Any, ClassVar
 
+import torch
+from torch import Tensor
+
+from denoscope.metrics import jacobian_svd, rmse
+from denoscope.metrics.jacobian import Jacobian
+from denoscope.noise import karras_levels, noise
 from denoscope.paper.measuring.measurement import (
     Ledger,
     Measurement,
     Report,
     evaluation_seconds,
+    to_uint8,
 )
 from denoscope.paper.subject import View
+from denoscope.sampling import trajectory
 from denoscope.sweeps import Store
 
 __all__ = ["Perturbation"]
+
+GRID = 20  # levels of the paper's Figs 28 to 30; 22.79 and 1.979 are among them
 
 
 class Perturbation(Measurement):
@@ -35,4 +46,39 @@ class Perturbation(Measurement):
         return evaluation_seconds(self.subject, 1500 * self.noises)
 
     def measure(self, view: View, store: Store, ledger: Ledger, report: Report) -> None:
-        raise NotImplementedError
+        shape = view.train.shape
+        grid = karras_levels(GRID).tolist()
+        places = {
+            sigma: min(range(GRID), key=lambda i: abs(math.log(grid[i] / sigma)))
+            for sigma in self.levels
+        }
+        eps = noise(range(self.noises), shape, seed=self.seed, stream="sample")
+        steps = list(trajectory(view.denoiser, eps, grid))
+        plain, mean = steps[-1].x0_hat, view.gaussian.mean
+        pushes = [-s for s in reversed(self.strengths)] + list(self.strengths)
+        for done, (sigma, place) in enumerate(places.items()):
+            used = grid[place]
+            u = torch.stack([_first_vector(view, x, used) for x in steps[place].x])
+            ends = {0.0: plain}
+            for push in pushes:
+                # x_t = sigma eps, so that a state divided by its level is the start of a trajectory.
+                start = (steps[place].x + push * used * math.sqrt(2) * u) / used
+                ends[push] = list(trajectory(view.denoiser, start, grid[place:]))[-1].x0_hat
+            keys: dict[str, Any] = {"denoiser": "network", "inputs": "noise"}
+            keys |= {"sigma": sigma, "sigma_used": used}
+            for strength in self.strengths:
+                both = torch.cat([ends[-strength], ends[strength]])
+                before = plain.repeat(2, 1, 1, 1)
+                ledger.values("perturbation_change", rmse(both, before), param=strength, **keys)
+                one, two = ((part - mean).flatten(1) for part in (both, before))
+                cosine = torch.nn.functional.cosine_similarity(one, two)
+                ledger.values("perturbation_cosine", cosine, param=strength, **keys)
+            row = [ends[push][0] for push in sorted(ends)]
+            ledger.pictures[f"final/{done}"] = to_uint8(torch.stack(row))
+            report((done + 1) / len(places))
+
+
+def _first_vector(view: View, x: Tensor, sigma: float) -> Tensor:
+    """u_1(x_t), (C, H, W), of length 1."""
+    found = jacobian_svd(Jacobian(view.denoiser, x.float(), sigma), 1)
+    return found.u[:, 0].reshape(x.shape)
