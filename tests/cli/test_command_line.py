@@ -15,7 +15,7 @@ from denoscope.cli.failures import describe, exit_code_of
 from denoscope.cli.speech import Voice
 from denoscope.errors import InputError
 
-VERBS = ["demo", "audit", "train", "sample", "distill", "report", "info"]
+VERBS = ["demo", "audit", "train", "sample", "distill", "sweep", "report", "info"]
 SOURCE = str(Path(denoscope.__file__).parents[1])
 HEAVY = ("torch", "numpy", "polars", "altair", "accelerate", "PIL", "sklearn")
 

@@ -42,7 +42,10 @@ def study(folder, kimg=0.5):
 
 
 def sweep(path, out, *words):
-    """A process of `denoscope sweep`; its words, one line an end of a task, are in `stdout`."""
+    """A process of `denoscope sweep`; its words, one line an end of a task, are in `stdout`.
+
+    One worker a core, and so one thread a worker: the last digits of sums depend on the threads.
+    """
     environment = {
         **os.environ,
         "PYTHONPATH": str(SOURCE),

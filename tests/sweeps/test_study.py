@@ -99,8 +99,18 @@ def test_lengths_are_snapshots_of_one_training(study, digits):
         (64, None, 0),
         (64, None, 1),
     ]
+    kept = {a.train.data.n: a.train.settings.snapshots_kimg for a in audits}
+    assert kept == {16: (0.25,), 64: ()}  # a length added for some leaves the others' names alone
     assert len({a.train.name for a in audits}) == 2
-    assert {a.train.settings.snapshots_kimg for a in audits} == {(0.25,)}
+
+
+def test_a_study_that_grows_keeps_its_cells(study, digits):
+    before = study("[[axes]]\nimages = [16]\n[audit]\nbeyond = 500").audits(digits)
+    after = study("[[axes]]\nimages = [16, 250]\ntwins = true\n[audit]\nbeyond = 500").audits(
+        digits
+    )
+    assert {a.name for a in before} < {a.name for a in after}
+    assert {a.beyond for a in after} == {500}
 
 
 def test_settings_and_audit_words_reach_the_tasks(study, digits):
@@ -159,6 +169,8 @@ def test_what_is_wrong_is_said_in_one_line(study, text, said):
         ("kimg = -1\n" + AXES, r"\[training\] kimg: "),
         ("[[axes]]\nimages = [16]\nwidths = [5]", r"\[network\] width: .*not 5"),
         ("[[axes]]\nimages = [16]\nkimg = [3]", r"lie outside the run of 1 kimg"),
+        (AXES + "[audit]\nbeyond = 8", "16 are needed: give 16 to 1795"),
+        (AXES + "[audit]\nbeyond = 1796", "give 16 to 1795"),
         ("[[axes]]\nimages = [1796]", "give at most 1795"),
         ("[[axes]]\nimages = [16, 900]\ntwins = true", "2 x 900 of 1797 .*give at most 897"),
     ],

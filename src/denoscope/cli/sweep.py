@@ -28,8 +28,8 @@ def sweep(
 
     \b
     Examples:
-      denoscope sweep examples/06_study.toml --dry-run
-      denoscope sweep examples/06_study.toml --workers 2 --out sweeps/digits
+      denoscope sweep examples/study.toml --dry-run
+      denoscope sweep examples/study.toml --workers 2 --out sweeps/digits
     """
     job = SweepJob(
         voice=Voice(as_json, quiet),

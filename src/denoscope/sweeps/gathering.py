@@ -11,11 +11,19 @@ from filelock import FileLock
 from denoscope.errors import InputError
 from denoscope.sweeps.auditing import AuditTask
 from denoscope.sweeps.store import Store
-from denoscope.tables import Summary, conform, replacing, summary_from_json, write_file
+from denoscope.tables import (
+    Summary,
+    conform,
+    plain_errors,
+    replacing,
+    summary_from_json,
+    write_file,
+)
 
 __all__ = ["begin_study", "check_study_folder", "gather"]
 
 TABLE, VERDICTS, COPY = "measurements.parquet", "verdicts.json", "study.toml"
+LOCK = ".tables.lock"
 
 
 def check_study_folder(out: Path) -> Path:
@@ -23,14 +31,23 @@ def check_study_folder(out: Path) -> Path:
     target = out.expanduser().resolve()
     if target.exists() and not target.is_dir():
         raise InputError(f"{out} is a file: give a folder for the study")
-    if target.is_dir() and any(target.iterdir()) and not (target / COPY).is_file():
+    held = {path.name for path in target.iterdir()} if target.is_dir() else set()
+    if COPY not in held and held - {LOCK, f"{COPY}.partial"}:  # of a sweep that begins just now
         raise InputError(f"{out} holds something that is no study: give a new or empty folder")
     return target
 
 
 def begin_study(out: Path, text: str) -> None:
     """Mark `out` as a study's folder by a copy of what was asked."""
-    write_file(out / COPY, text.encode())
+    with _alone(out):
+        write_file(out / COPY, text.encode())
+
+
+def _alone(out: Path) -> FileLock:
+    """Two sweeps of one study may write its tables at the same moment."""
+    with plain_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    return FileLock(out / LOCK)
 
 
 def gather(audits: Sequence[AuditTask], store: Store, out: Path) -> list[dict[str, Any]]:
@@ -49,7 +66,7 @@ def gather(audits: Sequence[AuditTask], store: Store, out: Path) -> list[dict[st
         "cells": rows,
         "missing": [task.name for task in audits if task not in there],
     }
-    with FileLock(out / ".gathering"):  # two sweeps of one study may end together
+    with _alone(out):
         with replacing(out / TABLE) as partial:
             table.write_parquet(partial)
         write_file(out / VERDICTS, (json.dumps(content, indent=1) + "\n").encode())

@@ -84,6 +84,9 @@ class AuditWords(_Words):
     """Noise levels, on the Karras grid."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """One audit for each seed of the noise."""
+    beyond: int | None = Field(default=None, ge=1)
+    """Held-out pictures lie outside the first so many of the split, by default the largest training
+    set. Name a larger one at first, and the ladder can grow without new audits."""
 
 
 class Study(_Words):
@@ -122,23 +125,26 @@ class Study(_Words):
         """
         whole = whole or open_images(self.data.where, size=self.data.size)
         beyond = self._beyond(len(whole))
+        planned = [(t, block.kimg) for block in self.axes for t in self._trainings(block, whole)]
+        kept: dict[str, set[float]] = {}
+        for train, lengths in planned:
+            kept.setdefault(train.name, set(train.settings.snapshots_kimg)).update(lengths)
         found: dict[str, AuditTask] = {}
-        for block in self.axes:
-            for train in self._trainings(block, whole):
-                for kimg, seed in itertools.product(block.kimg or (None,), self.audit.seeds):
-                    with _told("[audit] "):
-                        task = AuditTask(
-                            train=train,
-                            kimg=kimg,
-                            seed=seed,
-                            beyond=beyond,
-                            **self.audit.model_dump(exclude={"seeds"}),
-                        )
-                    found.setdefault(task.name, task)
+        for bare, lengths in planned:
+            train = _keeping(bare, kept[bare.name])
+            for kimg, seed in itertools.product(lengths or (None,), self.audit.seeds):
+                task = AuditTask(
+                    train=train,
+                    kimg=kimg,
+                    seed=seed,
+                    beyond=beyond,
+                    **self.audit.model_dump(exclude={"seeds", "beyond"}),
+                )
+                found.setdefault(task.name, task)
         return list(found.values())
 
     def _beyond(self, whole: int) -> int:
-        """The first pictures of the split, which some training may see; the others are held out."""
+        """How many pictures of the split some training may see; the others are held out."""
         sets, n = max(
             ((2 if block.twins else 1, n) for block in self.axes for n in block.images),
             key=math.prod,
@@ -148,7 +154,13 @@ class Study(_Words):
                 f"[[axes]] images: {sets} x {n} of {whole} pictures leave none held out: "
                 f"give at most {(whole - LEAST_HELD_OUT) // sets}"
             )
-        return sets * n
+        beyond = sets * n if self.audit.beyond is None else self.audit.beyond
+        if not sets * n <= beyond <= whole - LEAST_HELD_OUT:
+            raise InputError(
+                f"[audit] beyond: {beyond} pictures are kept for training, {sets * n} are needed: "
+                f"give {sets * n} to {whole - LEAST_HELD_OUT}"
+            )
+        return beyond
 
     def _trainings(self, block: Axes, whole: Pictures) -> Iterator[TrainTask]:
         for seed, arch, width, n, twin in itertools.product(
@@ -178,12 +190,16 @@ class Study(_Words):
         network |= {"width": width} if width else {}
         with _told("[network] "):
             built = NetworkSettings(**network)
-        words = dict(self.training)
         with _told("[training] "):
-            end = TrainSettings(network=built, **words).kimg
-            kept = {*words.get("snapshots_kimg", ()), *(k for b in self.axes for k in b.kimg)}
-            words["snapshots_kimg"] = tuple(sorted(float(k) for k in kept - {0, end}))
-            return TrainSettings(network=built, seed=seed, **words)
+            return TrainSettings(network=built, seed=seed, **self.training)
+
+
+def _keeping(train: TrainTask, lengths: set[float]) -> TrainTask:
+    """The training, with weights kept at all these lengths."""
+    inner = tuple(sorted(lengths - {0, train.settings.kimg}))
+    words = dict(train.settings) | {"snapshots_kimg": inner}
+    with _told("[[axes]] kimg: "):
+        return TrainTask(settings=TrainSettings(**words), data=train.data)
 
 
 TABLES: dict[str, set[str]] = {
