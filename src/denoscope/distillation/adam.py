@@ -72,21 +72,23 @@ def descend(
     rates: Sequence[float] | None = None,
     epochs: int = 100,
     draws: int | None = None,
+    every: int = 1,
     seed: int = 0,
     batch: int = 256,
     on_evaluations: Callable[[int], None] = lambda n: None,
 ) -> Iterator[list[Epoch]]:
-    """Train at one level; yield, for every epoch from 0, where each rate stands.
+    """Train at one level; yield where each rate stands at the start and after every epoch.
 
     rates: the paper's for this level where none is given. draws: noise is drawn anew for so many
     epochs and then comes again with its answers, which are kept; None: always anew, as in the paper.
-    batch: pictures a step, and a call.
+    every: epochs from one yield to the next; the last comes always. batch: pictures a step, and a call.
+
     Deterministic in (denoiser, sigma, setting, rates, batch, seed); epoch e takes the noise of the
     e-th draw that `distill_level` would. Raises InputError for rates or epochs that are not positive,
     RunError where the denoiser returns NaN or infinity.
     """
     rates = [paper_rate(sigma)] if rates is None else list(rates)
-    if not rates or min(rates) <= 0 or epochs < 1:
+    if not rates or min(rates) <= 0 or min(epochs, every) < 1:
         raise InputError(f"rates {rates} and {epochs} epochs; give positive rates, 1 epoch or more")
     device = setting.laws[0].mean.device
     teacher = Teacher(
@@ -110,6 +112,8 @@ def descend(
                     torch.stack(losses).sum().backward()
                 optimizer.step()
                 optimizer.zero_grad()
+        if number % every and number != epochs:
+            continue
         spent = teacher.evaluations - asked
         yield [
             _standing(number, rate, layer.map, control, steer, judge, spent)
