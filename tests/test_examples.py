@@ -13,11 +13,11 @@ EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 pytestmark = pytest.mark.slow
 
 
-def run(name: str, *words: object, folder: Path, code: int = 0) -> str:
+def run(name: str, *words: object, folder: Path, code: int = 0, warnings: str = "error") -> str:
     """The example's output; it is started in `folder`, so that what it leaves lies there."""
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-W", "error", ROOT / "examples" / name, *map(str, words)],
+        [sys.executable, "-W", warnings, ROOT / "examples" / name, *map(str, words)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -36,7 +36,7 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
 
 
 def test_all_are_run_and_short():
-    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05"]
+    assert [path.name[:2] for path in EXAMPLES] == [f"{n:02}" for n in range(1, 9)]
     for path in EXAMPLES:
         assert len(path.read_text().splitlines()) < 60, path.name
 
@@ -75,3 +75,29 @@ def test_a_memorizing_candidate_is_stopped(tmp_path):
     said = run("05_gate_a_release.py", tmp_path / "audit", folder=tmp_path, code=3)
     assert said.startswith("memorizing")
     assert (tmp_path / "audit" / "report.html").is_file()
+
+
+def test_a_loop_of_ones_own_stops_before_memorization(tmp_path):
+    said = run("06_stop_before_memorization.py", folder=tmp_path)
+    *looks, last = said.splitlines()
+    labels = [look.split()[1] for look in looks]
+    assert labels[-2:] == ["generalizing", "transitional"]
+    kept = looks[-2].split()[0]
+    assert last == f"stopped; before.pt is the model after {kept} pictures"
+    assert (tmp_path / "before.pt").is_file()
+
+
+def test_a_lightning_trainer_stops_before_memorization(tmp_path):
+    pytest.importorskip("lightning")
+    # Lightning warns of its own parts and of the number of workers
+    said = run("07_stop_a_lightning_trainer.py", folder=tmp_path, warnings="ignore")
+    step, rest = said.splitlines()[-1].split("; ")
+    assert int(step.removeprefix("step ")) < 8000
+    assert rest.startswith("before.ckpt: after ")
+    assert (tmp_path / "before.ckpt").is_file()
+
+
+def test_a_loop_under_accelerate_stops_before_memorization(tmp_path):
+    said = run("08_stop_under_accelerate.py", folder=tmp_path)
+    assert said.startswith("before.pt is the model after ")
+    assert (tmp_path / "before.pt").is_file()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from denoscope import checkpoints as checkpoints
     from denoscope import closed_form as closed_form
     from denoscope import denoiser as denoiser
+    from denoscope import distillation as distillation
     from denoscope import errors as errors
     from denoscope import images as images
     from denoscope import metrics as metrics
@@ -32,15 +33,20 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from denoscope import tables as tables
     from denoscope import training as training
     from denoscope.auditing import Audit as Audit
+    from denoscope.auditing import MemorizationWatch as MemorizationWatch
     from denoscope.auditing import audit as audit
+    from denoscope.auditing import train_watched as train_watched
     from denoscope.checkpoints import describe_model as describe_model
     from denoscope.checkpoints import open_denoiser as open_denoiser
     from denoscope.closed_form import GaussianDenoiser as GaussianDenoiser
+    from denoscope.closed_form import LinearDenoiser as LinearDenoiser
     from denoscope.closed_form import MultiDeltaDenoiser as MultiDeltaDenoiser
     from denoscope.denoiser import Denoiser as Denoiser
     from denoscope.denoiser import FunctionDenoiser as FunctionDenoiser
     from denoscope.denoiser import LevelwiseDenoiser as LevelwiseDenoiser
     from denoscope.denoiser import Spec as Spec
+    from denoscope.distillation import distill as distill
+    from denoscope.distillation import linear_denoiser as linear_denoiser
     from denoscope.errors import DenoscopeError as DenoscopeError
     from denoscope.errors import InputError as InputError
     from denoscope.errors import RunError as RunError
@@ -64,6 +70,7 @@ _ROOMS = (
     "checkpoints",
     "closed_form",
     "denoiser",
+    "distillation",
     "errors",
     "images",
     "metrics",
@@ -84,6 +91,8 @@ _HOME = {
     "GaussianDenoiser": "closed_form",
     "InputError": "errors",
     "LevelwiseDenoiser": "denoiser",
+    "LinearDenoiser": "closed_form",
+    "MemorizationWatch": "auditing",
     "MultiDeltaDenoiser": "closed_form",
     "NetworkSettings": "networks",
     "Pictures": "images",
@@ -94,13 +103,16 @@ _HOME = {
     "audit": "auditing",
     "build_network": "networks",
     "describe_model": "checkpoints",
+    "distill": "distillation",
     "karras_levels": "noise",
+    "linear_denoiser": "distillation",
     "near_duplicate_groups": "images",
     "open_denoiser": "checkpoints",
     "open_images": "images",
     "read_audit": "tables",
     "sample": "sampling",
     "train": "training",
+    "train_watched": "auditing",
     "trajectory": "sampling",
     "write_report": "report",
 }

@@ -4,15 +4,18 @@ from denoscope.auditing.audit import Audit, audit, count_evaluations
 from denoscope.auditing.signals import Signal
 from denoscope.auditing.verdict import THRESHOLDS, decide
 from denoscope.auditing.watch import MemorizationWatch
+from denoscope.auditing.watch_callbacks import AccelerateWatch, lightning_watch
 from denoscope.auditing.watched_training import train_watched
 
 __all__ = [
     "THRESHOLDS",
+    "AccelerateWatch",
     "Audit",
     "MemorizationWatch",
     "Signal",
     "audit",
     "count_evaluations",
     "decide",
+    "lightning_watch",
     "train_watched",
 ]

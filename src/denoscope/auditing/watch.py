@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from denoscope.auditing.copies import sample_evidence
 from denoscope.auditing.flags import level_note
@@ -87,9 +88,7 @@ class MemorizationWatch:
         self.train, self.held_out, self.seed, self.batch = train, held_out, seed, batch
         self.device = torch.device(device)
         self.looks = list(looks)
-        exact = train.pixels.dtype == torch.uint8
-        self._groups = near_duplicate_groups(train).labels if exact else torch.arange(len(train))
-        self._bench: Bench | None = None
+        self._fitted: tuple[Bench, Tensor] | None = None
 
     @property
     def record(self) -> WatchRecord:
@@ -129,7 +128,7 @@ class MemorizationWatch:
         return self.looks[-1]
 
     def _verdict(self, denoiser: Denoiser, seed: int, pictures: int, samples: int) -> Verdict:
-        self._bench = bench = self._on_bench(denoiser)
+        bench, groups = self._on_bench(denoiser)
         seed, train, size = seed + APART, self.train, self.batch
         recorder = Recorder(seed)
         levels = audit_levels(denoiser, karras_levels(10))
@@ -142,17 +141,19 @@ class MemorizationWatch:
         if not collapsed_band(recorder, inside, "held_out"):  # then linearity is read on noise
             shown = input_batches("noise", None, pictures, train.shape, seed=seed, batch=size)
             measure(bench, shown, inside, recorder)
-        sample_evidence(
-            *(bench, recorder, train, new, self._groups, levels),
-            count=samples,
-            batch=size,
-            rivals=False,
-        )
         notes = [level_note(recorder, level) for level in inside]
+        found = decide(read_signals(recorder, inside), notes, missing=False)
+        if found.label == "undertrained":  # whatever it would draw
+            return found
+        drawn = {"count": samples, "batch": size, "rivals": False}
+        sample_evidence(bench, recorder, train, new, groups, levels, **drawn)
         return decide(read_signals(recorder, inside), notes, missing=False)
 
-    def _on_bench(self, denoiser: Denoiser) -> Bench:
-        """The closed forms are fitted once."""
-        if self._bench is None:
-            return bench_for(denoiser, self.train, self.device)
-        return replace(self._bench, network=denoiser)
+    def _on_bench(self, denoiser: Denoiser) -> tuple[Bench, Tensor]:
+        """The denoiser beside the closed forms, and the near-duplicate groups: both found once."""
+        if self._fitted is None:
+            train, exact = self.train, self.train.pixels.dtype == torch.uint8
+            groups = near_duplicate_groups(train).labels if exact else torch.arange(len(train))
+            self._fitted = bench_for(denoiser, train, self.device), groups
+        bench, groups = self._fitted
+        return replace(bench, network=denoiser), groups

@@ -65,10 +65,11 @@ def prepare_run(
         )
     if path.exists():
         before = RunRecord.read(path)
-        _check_resumable(out, before, record)
+        _check_same(out, before, record)
         _check_watched(out, watched)
         if watched and _stopped(out):
             return  # its weights are final, whatever length is asked
+        _check_resumable(out, before.settings, settings)
         record.versions = before.versions
         if settings.steps > before.settings.steps and weights_path(out).exists():
             kept = snapshot_path(out, before.settings.kimg)
@@ -86,7 +87,7 @@ def prepare_run(
         write_watch(watch_path(out), WatchRecord(seed=settings.seed))
 
 
-def _check_resumable(out: Path, before: RunRecord, now: RunRecord) -> None:
+def _check_same(out: Path, before: RunRecord, now: RunRecord) -> None:
     free = {"kimg", "snapshots_kimg"}
     old, new = (record.settings.model_dump(exclude=free) for record in (before, now))
     changed = [key for key in new if new[key] != old[key]]
@@ -96,14 +97,16 @@ def _check_resumable(out: Path, before: RunRecord, now: RunRecord) -> None:
             f"{out} was started with other settings ({', '.join(changed)}): repeat them to "
             "resume, or choose another --out"
         )
-    settings = now.settings
-    if settings.kimg < before.settings.kimg:
+
+
+def _check_resumable(out: Path, before: TrainSettings, settings: TrainSettings) -> None:
+    if settings.kimg < before.kimg:
         raise InputError(
-            f"{out} was started for {before.settings.kimg:g} kimg, {settings.kimg:g} asked: "
+            f"{out} was started for {before.kimg:g} kimg, {settings.kimg:g} asked: "
             "resume it with as many or more"
         )
     state = state_path(out)
-    if weights_path(out).exists() and not state.exists() and settings.steps > before.settings.steps:
+    if weights_path(out).exists() and not state.exists() and settings.steps > before.steps:
         raise InputError(
             f"{out} is finished and {state} is gone, so it cannot be trained further: "
             "choose another --out to train anew"
