@@ -11,6 +11,9 @@ from denoscope.metrics.intervals import (
     difference_of_fractions,
     fraction_interval,
 )
+from denoscope.metrics.jacobian import Jacobian
+from denoscope.metrics.jacobian_probes import jacobian_asymmetry, jacobian_trace
+from denoscope.metrics.jacobian_svd import JacobianSVD, jacobian_svd
 from denoscope.metrics.linearity import linearity_cosine, linearity_norm_ratio, mix
 from denoscope.metrics.memorization import COPY_RATIO, Memorization, memorization
 from denoscope.metrics.nearest import Nearest, nearest
@@ -29,6 +32,8 @@ __all__ = [
     "COPY_RATIO",
     "Closeness",
     "Estimate",
+    "Jacobian",
+    "JacobianSVD",
     "Memorization",
     "Moments",
     "Nearest",
@@ -39,6 +44,9 @@ __all__ = [
     "fraction_interval",
     "gl_pixel",
     "isotropic",
+    "jacobian_asymmetry",
+    "jacobian_svd",
+    "jacobian_trace",
     "linearity_cosine",
     "linearity_norm_ratio",
     "memorization",
