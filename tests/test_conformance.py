@@ -8,10 +8,11 @@ import torch
 
 from conformance import check_conformance
 from denoscope.checkpoints import NetworkDenoiser
-from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
+from denoscope.closed_form import GaussianDenoiser, LinearDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import Denoiser, FunctionDenoiser, LevelwiseDenoiser, Spec
 from denoscope.images import MixturePictures, Pictures
 from denoscope.networks import NetworkSettings, build_network
+from denoscope.noise import karras_levels
 
 SHAPE = (1, 8, 8)
 NETWORK_SPEC = Spec("network", SHAPE, sigma_min=0.002, sigma_max=80.0)
@@ -19,6 +20,14 @@ NETWORK_SPEC = Spec("network", SHAPE, sigma_min=0.002, sigma_max=80.0)
 
 def _latents(pictures: Pictures) -> torch.Tensor:
     return pictures.floats() + 0.1
+
+
+def _linear(pictures: Pictures) -> Denoiser:
+    """The Gaussian denoiser's own matrices, at five levels alone."""
+    gaussian, levels = GaussianDenoiser.fit(pictures), karras_levels(5)
+    matrices = torch.stack([gaussian.matrix(level) for level in levels.tolist()])
+    biases = torch.stack([gaussian.bias(level) for level in levels.tolist()])
+    return LinearDenoiser(levels, matrices, biases, SHAPE)
 
 
 def _network(arch: str, dtype: torch.dtype, preconditioning: str) -> Denoiser:
@@ -42,6 +51,7 @@ DENOISERS: dict[str, Callable[[Pictures], Denoiser]] = {
     "gaussian": GaussianDenoiser.fit,
     "gaussian, N < d": lambda pictures: GaussianDenoiser.fit(pictures.take(range(9))),
     "gaussian of latents": lambda pictures: GaussianDenoiser.fit(_latents(pictures)),
+    "linear": _linear,
     "multi-delta": MultiDeltaDenoiser,
     "multi-delta in chunks": lambda pictures: MultiDeltaDenoiser(pictures, chunk=7),
     "multi-delta of latents": lambda pictures: MultiDeltaDenoiser(_latents(pictures)),
