@@ -62,9 +62,7 @@ def test_a_linear_dae_becomes_the_gaussian_denoiser(trained, level, kimg, rate):
 def test_the_running_statistics_are_those_of_the_averaged_weights(trained):
     """Evaluated with its running statistics the DAE errs as with those of one large batch."""
     network = {"arch": "skip", "width": 8, "multipliers": (1, 2), "blocks": 1}
-    dae, pictures, held_out = trained(
-        network, 0.47, kimg=8, batch=32, learning_rate=5e-3, warmup_kimg=1
-    )
+    dae, pictures, _ = trained(network, 0.47, kimg=8, batch=32, learning_rate=5e-3, warmup_kimg=1)
     x, sigma = noisy(pictures, 0.47), torch.tensor([0.47])
     running = rmse(dae(x, sigma), pictures.floats())
     dae.network.train()
