@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from denoscope.report.curves import Panel, value_domain
+from denoscope.report.curves import Panel, log_ticks, value_domain
 from denoscope.report.palette import MUTED, Style
 
 __all__ = ["against_panel"]
+
+MOST_TICKS = 12
 
 
 def against_panel(
@@ -18,11 +20,12 @@ def against_panel(
     x_title: str,
     y_title: str,
     hold: Sequence[float] = (),
+    x_domain: tuple[float, float] | None = None,
 ) -> Panel:
-    """Means with bars of two standard errors at the counts measured, which are the ticks.
+    """Means with bars of two standard errors at the counts measured: the ticks, where they are few.
 
     rows: columns series, x, mean, low, high; finite, x positive. hold: values that the y axis must
-    show, each with a line.
+    show, each with a line. x_domain: the axis, where panels share one.
     """
     names = [style.name for style in styles]
     colour = alt.Color(
@@ -36,11 +39,12 @@ def against_panel(
         title=None,
     )
     counts = sorted(set(rows["x"].to_list()))
-    domain = (counts[0] / 1.3, counts[-1] * 1.3)
+    domain = x_domain or (counts[0] / 1.3, counts[-1] * 1.3)
+    ticks = counts if len(counts) <= MOST_TICKS else log_ticks(domain)
     x = alt.X(
         "x:Q",
         scale=alt.Scale(type="log", domain=domain, nice=False),
-        axis=alt.Axis(values=counts, format=",~f", title=x_title, labelOverlap="greedy"),
+        axis=alt.Axis(values=ticks, format=",~f", title=x_title, labelOverlap="greedy"),
     )
     low, high = value_domain(rows, "linear", hold)
     air = 0.05 * (high - low)  # dots on a line at the end of the axis are drawn whole

@@ -9,7 +9,14 @@ import polars as pl
 
 from denoscope.report.palette import MUTED, Style
 
-__all__ = ["Panel", "curve_panel", "distribution_panel", "sigma_domain", "value_domain"]
+__all__ = [
+    "Panel",
+    "curve_panel",
+    "distribution_panel",
+    "log_ticks",
+    "sigma_domain",
+    "value_domain",
+]
 
 _SIGMA_TITLE = "noise level σ  (pixels range over −1 … 1)"
 
@@ -43,7 +50,8 @@ def value_domain(rows: pl.DataFrame, scale: str, hold: Sequence[float] = ()) -> 
     return low - (air if low not in hold else 0), high + (air if high not in hold else 0)
 
 
-def _log_ticks(domain: tuple[float, float]) -> list[float]:
+def log_ticks(domain: tuple[float, float]) -> list[float]:
+    """Powers of ten inside the domain, with their doubles and fives where these are few."""
     low, high = (math.log10(end) for end in domain)
     steps = (1,) if high - low > 2 else (1, 2, 5)
     powers = range(math.floor(low), math.ceil(high) + 1)
@@ -93,10 +101,10 @@ def curve_panel(
     rows = rows.with_columns(
         label=pl.struct("mean", "low", "high").map_elements(_interval, pl.String)
     )
-    x_axis = alt.Axis(values=_log_ticks(x_domain), format="~g", title=_SIGMA_TITLE)
+    x_axis = alt.Axis(values=log_ticks(x_domain), format="~g", title=_SIGMA_TITLE)
     x = alt.X("sigma:Q", scale=alt.Scale(type="log", domain=x_domain, nice=False), axis=x_axis)
     if y_scale == "log":
-        y_axis = alt.Axis(title=y_title, values=_log_ticks(y_domain), format="~g")
+        y_axis = alt.Axis(title=y_title, values=log_ticks(y_domain), format="~g")
         scale = alt.Scale(type="log", domain=y_domain, nice=False, clamp=True)
     else:
         y_axis = alt.Axis(title=y_title, tickCount=6)

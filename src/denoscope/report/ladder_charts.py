@@ -9,7 +9,7 @@ from denoscope.report.against import against_panel
 from denoscope.report.chart import Chart
 from denoscope.report.curves import Panel, curve_panel, value_domain
 from denoscope.report.ladder import INTERMEDIATE, Ladder, read_ladder
-from denoscope.report.palette import Style, denoiser_style, input_name, pair_style
+from denoscope.report.palette import SIGNALS, Style, denoiser_style, input_name, pair_style
 from denoscope.report.print import print_chart
 from denoscope.tables import write_file
 
@@ -19,13 +19,6 @@ _HUES = ("#d9621e", "#b5446e", "#8458b3", "#4a6fc4", "#1f8fa8", "#0a9a74")
 _DASHES = {"memorizing": (7, 3), "transitional": (2, 3), "generalizing": (1, 0)}
 _NETWORK, _GAUSSIAN = denoiser_style("network"), denoiser_style("gaussian")
 _CONTROL = denoiser_style("")
-_SIGNALS = {
-    "copies": Style("Copies", "#d9621e"),
-    "novelty": Style("Novelty", "#a64ca6", (7, 3)),
-    "gap": Style("Gap", "#1f7fc4", (9, 3, 2, 3)),
-    "position": Style("Position", "#0a9a74", (2, 3)),
-    "linearity": Style("Linearity", "#b58900", (4, 4)),
-}
 
 
 def ladder_charts(ladder: Ladder) -> list[Chart]:
@@ -295,16 +288,16 @@ def _signals(ladder: Ladder) -> Chart:
         | {"half": (one["high"] - one["low"]) / 2 if one["low"] is not None else 0.0}
         for cell in ladder.cells.filter("finished").rows(named=True)
         for name, one in json.loads(cell["signals"]).items()
-        if name in _SIGNALS and one["value"] is not None
+        if name in SIGNALS and one["value"] is not None
     ]
     if not rows:
         return Chart("verdict-signals", "", "", ())
     table = pl.DataFrame(rows, infer_schema_length=None)
-    series = pl.col("signal").replace_strict({key: style.name for key, style in _SIGNALS.items()})
+    series = pl.col("signal").replace_strict({key: style.name for key, style in SIGNALS.items()})
     points = _points(table, series, "n").with_columns(pl.col("mean", "low", "high").clip(-0.5, 1.5))
     panel = against_panel(
         points,
-        list(_SIGNALS.values()),
+        list(SIGNALS.values()),
         "0: generalizing, 1: memorizing",
         "training pictures N",
         "signal",

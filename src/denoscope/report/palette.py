@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "MUTED",
+    "SIGNALS",
     "Style",
     "denoiser_style",
     "in_order",
@@ -43,6 +44,14 @@ _INPUTS = {
     "held_out": Style("Held-out pictures", "#1f7fc4", _SOLID),
     "noise": Style("Noise alone", MUTED, _DOTTED),
 }
+SIGNALS = {
+    "copies": Style("Copies", "#d9621e"),
+    "novelty": Style("Novelty", "#a64ca6", (7, 3)),
+    "gap": Style("Gap", "#1f7fc4", (9, 3, 2, 3)),
+    "position": Style("Position", "#0a9a74", (2, 3)),
+    "linearity": Style("Linearity", "#b58900", (4, 4)),
+}
+"""The signals of a verdict, by name."""
 
 
 def denoiser_style(name: str) -> Style:
