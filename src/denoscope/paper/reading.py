@@ -12,9 +12,11 @@ from denoscope.report.palette import Style
 
 __all__ = [
     "ARCHITECTURES",
+    "COPIES",
     "DAES",
     "HUES",
     "INTERMEDIATE",
+    "NOVEL",
     "along_panel",
     "at_level",
     "between",
@@ -26,10 +28,12 @@ __all__ = [
     "level_words",
     "mean_between",
     "mean_picture",
+    "points_along",
     "rank_order",
     "series_styles",
 ]
 
+COPIES, NOVEL = 0.40, 0.05  # the verdict's lines for copies beyond the held-out control
 INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1 (their 0.116 to 20 on the grid)
 HUES = ("#d9621e", "#b5446e", "#8458b3", "#4a6fc4", "#1f8fa8", "#0a9a74", "#5b8c2a", "#222222")
 EVERYWHERE = (0.0016, 100.0)
@@ -184,7 +188,10 @@ def along_panel(
     y_title: str,
     hold: Sequence[float] = (),
 ) -> Panel:
-    """Lines against a count on a log axis; one style and its (x, mean, se) points a line."""
+    """Lines against a count on a log axis; one style and its (x, mean, se) points a line.
+
+    A style without points stays in the legend, which the panels of a chart share.
+    """
     rows = [
         {
             "series": style.name,
@@ -196,5 +203,5 @@ def along_panel(
         for style, points in parts
         for x, mean, se in points
     ]
-    styles = [style for style, points in parts if points]
+    styles = [style for style, _ in parts]
     return against_panel(pl.DataFrame(rows), styles, caption, x_title, y_title, hold)

@@ -1,6 +1,7 @@
 """Twin networks of disjoint training sets, sampled from the same noise: Figs 9 and 26."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -137,6 +138,9 @@ class TwinStudy:
         twins = {key: float(one.twins.mean()) for key, one in found.items()}
         near = {key: float(one.nearest.mean()) for key, one in found.items()}
         forms = {key: float(found[key].gaussians.mean()) for key in ("large", "small")}
+        least = min(forms, key=lambda key: forms[key])
+        train = self.pairs(cells)[least][1][0].train
+        pictures, dimensions = train.data.n, prod(train.settings.network.shape)
         told = ", ".join(f"{key} {twins[key]:.2f} / {near[key]:.2f}" for key in found)
         unstopped = f"than the unstopped wide ones' ({twins['small']:.2f})"
         return Check.of(
@@ -149,9 +153,8 @@ class TwinStudy:
                 "the small twins agree as much as with their own pictures": _exceeds(
                     small.nearest, small.twins
                 ),
-                f"the Gaussians of {min(forms, key=lambda key: forms[key])} sets differ": (
-                    min(forms.values()) > ALIKE
-                ),
+                f"the Gaussians of the {least} sets differ ({forms[least]:.2f}): {pictures:,} pictures for "
+                f"{dimensions:,} dimensions": (min(forms.values()) > ALIKE),
                 f"the stopped twins are no more alike ({twins['early']:.2f}) {unstopped}": _exceeds(
                     found["early"].twins, small.twins
                 ),
