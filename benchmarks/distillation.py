@@ -36,7 +36,7 @@ from denoscope.noise import karras_levels
 from denoscope.tables import write_file
 
 PICTURES, BUDGET, EPOCHS = 1000, 2000, 100
-RATES = (5e-4, 1.5e-3, 5e-3, 1.5e-2, 5e-2, 1.5e-1)
+RATES = (5e-4, 1.5e-3, 5e-3, 1.5e-2, 5e-2, 1.5e-1, 5e-1, 1.5)
 
 
 def divided(held_out: Pictures) -> Splits:

@@ -12,20 +12,29 @@ diag(g), is d^2 numbers, and there may be fewer rows than d.
 **Ridge.** Its coefficients are drawn to nought by as much as the data say, with no constant and no
 rate. Principal directions are taken in groups, largest variance first (8, 8, 16, 32, ..., and those
 without variance). Within a block of (input group, output group) coefficients are taken as random, of
-one variance tau^2, and the rows' chance error in P as of one variance nu^2. Both are measured from two
-halves of independent pictures, P_1 and P_2, with expectations over the rows:
-
-    E P_1 P_2 = B^2  (elementwise, as E S = I),        E (P_1 - P_2)^2 = 4 nu^2  for equal halves,
-
-averaged over the block. The posterior mean of B is ridge regression, of another strength in each
-block:
+one variance tau^2, and the rows' chance error in P as of one variance nu^2. The posterior mean of B is
+ridge regression, of another strength in each block:
 
     (S + diag(nu^2 / tau^2)) B_k = P_k      for output k, with the entries of its own block.
 
-P's chance error is mostly what B itself explains, so nu^2 is measured again on P - S B and the system
-solved anew until it settles. As rows grow nu^2 falls as 1/n and the ridge vanishes: the limit is least
-squares; where D is affine nu^2 falls to 0 at finite n and W is D's own matrix. Pictures, not rows, are
-divided into halves, so the several noises of one picture count for what they are worth.
+Both variances are measured from two halves of independent pictures, each corrected by the fit A_2 or
+A_1 of the other, which is independent of it,
+
+    B_1 = P_1 - S_1 A_2 + A_2,     B_2 = P_2 - S_2 A_1 + A_1:
+
+    E B_1 B_2 = B^2 (elementwise, as E S = I),      E (B_1 - B_2)^2 = 4 nu^2 for equal halves,
+
+averaged over the block, and the halves fitted anew until nu^2 settles. (With one fit of all rows in
+place of A_1 and A_2 its own residue understates nu^2, and with fewer rows than d the ridge is lost: at
+sigma = 80, 120 rows and d = 256 the error was 300 times as large.) What a mean of products could be by
+chance is taken off tau^2. As rows grow nu^2 falls as 1/n and the ridge vanishes: the limit is least
+squares; where D is affine nu^2 falls to 0 as soon as each half has d + 1 rows, and W is D's own matrix.
+Pictures, not rows, are divided into halves, so the several noises of one picture count for what they
+are worth.
+
+S is the rows' own, though E S = I is known: with I in its place the error on unseen pictures is the
+same to 0.4 % at middle and low noise and 6 % larger at sigma = 80. The exact covariance of the noise
+enters through the coordinates z.
 
 The variance left to each coefficient is nu^2 tau^2 / (nu^2 + tau^2) (exact for S = I): its sum is the
 expected squared error of the prediction on unseen pictures, and gives W its standard error.
@@ -45,7 +54,7 @@ from denoscope.distillation.moments import HalvedMoments
 __all__ = ["LinearMap", "gaussian_map", "solve"]
 
 FIRST = 8  # directions in the first group; the result changes by less than 1e-3 of the error from 1 to 16
-MOST_SOLVES = 12  # it settles in three; an affine denoiser takes about eight, to rounding
+MOST_SOLVES = 12  # it settles in three to five; an affine denoiser takes about eight, to rounding
 SETTLED = 0.02  # relative change of nu^2
 WEAKEST, STRONGEST = 1e-13, 1e12  # of the ridge nu^2 / tau^2, against S of size 1
 
@@ -85,25 +94,29 @@ def solve(
     scale = law.deviations(sigma) * seen.sqrt()
     prior = scale[:, None] * (law.basis.T @ control.matrix.T @ law.basis)
     blocks = _Blocks(law, zz)
-    found, before = prior, None
+    rounding = (torch.finfo(zv.dtype).eps * zv.norm()).square()
+    fits, before = [prior, prior], None
     for _ in range(MOST_SOLVES):
-        over = [half.zv - half.zz @ found for half in halves]
-        chance = blocks.mean((over[0] - over[1]).square()) * share
+        one, two = (
+            half.zv - half.zz @ other + other - prior
+            for half, other in zip(halves, reversed(fits), strict=True)
+        )
+        chance = blocks.mean((one - two).square()) * share + rounding
+        strength = chance / blocks.signal(one, two, chance)
+        start = prior + torch.diag(blocks.slopes(one.diagonal(), two.diagonal(), share))
         if before is not None and bool(((chance - before).abs() <= SETTLED * before).all()):
             break
-        one, two = (rest + found - prior for rest in over)
-        slopes = blocks.slopes(one.diagonal(), two.diagonal(), share)
-        signal = blocks.mean(one * two, diagonal=False).clamp(min=0)
-        start = prior + torch.diag(slopes)
-        found = start + blocks.ridge(zz, zv - zz @ start, chance / signal)
         before = chance
+        fits = [
+            blocks.ridge(half.zz, half.zv, start, strength * moments.n / half.n) for half in halves
+        ]
+    found = blocks.ridge(zz, zv, start, strength)
 
     matrix = law.basis @ (found.T / scale) @ law.basis.T
     mean_z, mean_v = moments.means
     centre = law.mean + law.basis @ (law.deviations(sigma) * mean_z)
     bias = law.mean + law.basis @ mean_v - matrix @ centre
-    tiny = torch.finfo(zz.dtype).tiny
-    variance = blocks.spread(chance * signal / (chance + signal).clamp(min=tiny))
+    variance = blocks.spread(chance / (1 + strength))  # strength may be infinite
     return LinearMap(
         matrix=matrix,
         bias=bias,
@@ -153,12 +166,21 @@ class _Blocks:
         kept = self.member @ (signal / (signal + chance).clamp(min=torch.finfo(one.dtype).tiny))
         return (mean_one + mean_two) / 2 + kept * (one + two) / 2
 
-    def ridge(self, zz: Tensor, zv: Tensor, strength: Tensor) -> Tensor:
-        """Solve (S + diag(strength of its block)) B_k = P_k for every output k, group by group."""
+    def signal(self, one: Tensor, two: Tensor, chance: Tensor) -> Tensor:
+        """Mean square of coefficients in each block, less a deviation of what chance makes of it.
+
+        Errors of one input are alike across the outputs of a group, or the other way about: as many
+        are taken as independent as the smaller group has directions.
+        """
+        independent = torch.minimum(self.sizes[:, None], self.sizes)
+        return (self.mean(one * two, diagonal=False) - 2 * chance / independent).clamp(min=0)
+
+    def ridge(self, zz: Tensor, zv: Tensor, start: Tensor, strength: Tensor) -> Tensor:
+        """A = start + B, with (S + diag(strength of its block)) B_k = (P - S start)_k, output by output."""
         strength = strength.nan_to_num(nan=STRONGEST).clamp(WEAKEST, STRONGEST)
-        out = torch.empty_like(zv)
+        out, zv = start.clone(), zv - zz @ start
         for place, outputs in enumerate(self.groups):
             system = zz.clone()
             system.diagonal().add_(self.member @ strength[:, place])
-            out[:, outputs] = torch.cholesky_solve(zv[:, outputs], torch.linalg.cholesky(system))
+            out[:, outputs] += torch.cholesky_solve(zv[:, outputs], torch.linalg.cholesky(system))
         return out
