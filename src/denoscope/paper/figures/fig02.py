@@ -95,7 +95,7 @@ def check(cells: Cells, store: Store) -> Check:
     apart = float(form["mean"].max())  # type: ignore[arg-type]
     worst = {
         name: pl.concat(between(rows, *end) for rows in (net, found["network", "linear"]))
-        .sort("mean")
+        .sort("mean", "sigma")
         .row(-1, named=True)
         for name, end in ENDS.items()
     }

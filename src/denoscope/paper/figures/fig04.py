@@ -85,8 +85,8 @@ def check(cells: Cells, store: Store) -> Check:
     high = matches.filter(pl.col("sigma") >= LOWEST)
     low = matches.filter(pl.col("sigma") < LOWEST)
     apart = ", ".join(f"{mean:.2f} at {s:.3g}" for s, mean in missed.select("sigma", "mean").rows())
-    least = high.sort("mean").row(0, named=True)
-    most = low.sort("mean").row(-1, named=True)
+    least = high.sort("mean", "sigma").row(0, named=True)
+    most = low.sort("mean", "sigma").row(-1, named=True)
     arrived = last.height - missed.height
     return Check.of(
         f"after {last['param'].max():g} epochs the weight difference is below {ARRIVED} at {arrived} of "

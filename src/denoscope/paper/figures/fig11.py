@@ -89,7 +89,7 @@ def check(cells: Cells, store: Store) -> Check:
     lowest, error = {}, {}
     for name, subject in _networks(cells).items():
         rows = _rows(cells, store, name)
-        lowest[name] = rows.sort("mean").row(0, named=True)
+        lowest[name] = rows.sort("mean", "sigma").row(0, named=True)
         table = store.table(errors_of(cells, subject))
         error[name] = mean_between(table.filter(metric="rmse", denoiser="network"))
     edm, baseline = lowest["edm"], lowest["baseline"]

@@ -117,9 +117,11 @@ def check(cells: Cells, store: Store) -> Check:
         table = store.table(task)
         sums = _values(table).filter(pl.col("sigma") >= LOWEST).group_by("sigma")
         shares = sums.agg(
-            share=(pl.col("linear") - pl.col("gaussian")).abs().sum() / pl.col("gaussian").sum()
+            share=(
+                (pl.col("linear") - pl.col("gaussian")).abs().sum() / pl.col("gaussian").sum()
+            ).round(6)
         )
-        apart[name] = shares.sort("share").row(-1, named=True)
+        apart[name] = shares.sort("share", "sigma").row(-1, named=True)
         match[name] = _match(table)
     spectra = ", ".join(
         f"{one['share']:.3f} ({name} set, sigma {one['sigma']:.3g})" for name, one in apart.items()
