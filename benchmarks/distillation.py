@@ -1,6 +1,7 @@
 """Linear distillation: exact least squares against 100 epochs of tuned Adam, on 1,000 pictures.
 
     python benchmarks/distillation.py --run RUN [--levels 21.1,4.07,0.47] [--data DATA]
+    python benchmarks/distillation.py --page docs/how-to/distill.md     # fill its table from what is there
 
 Both fit D_L to the same network on the same 1,000 held-out pictures and are scored on others that
 neither saw, with the same noise, so that the difference is paired. Adam is the paper's recipe (batches
@@ -22,6 +23,7 @@ from typing import Any
 
 from answers import KeptAnswers
 from audit_share import RESULTS, machine
+from doc_blocks import fill_block, markdown_table
 
 from denoscope.checkpoints import describe_model
 from denoscope.closed_form import GaussianDenoiser
@@ -126,14 +128,42 @@ def told(row: dict[str, Any]) -> str:
     )
 
 
+def page_text(results: list[dict[str, Any]]) -> str:
+    """The table of the page, and what it says in a sentence for each network."""
+    head = ["network", "sigma", "least squares", "of the 1,000 alone", "Adam", "difference"]
+    head += ["Adam's rate", "evaluations"]
+    rows, words = [], []
+    for result in results:
+        name, d = result["model"]["where"], result["model"]["d"]
+        for row in result["rows"]:
+            ours = [row[f"least_squares_{of}"]["score"]["value"] for of in ("training", "alone")]
+            adam, gap = row["adam"]["tuned"], Estimate(**row["difference"]["training"])
+            spent = row["least_squares_training"]["evaluations"], row["adam"]["evaluations"]
+            numbers = [f"{value:.4g}" for value in (*ours, adam["score"]["value"])]
+            numbers += [f"{gap.value:.2g} ± {gap.se:.1g}", f"{adam['rate']:g}"]
+            rows.append([f"{name}, d = {d}", f"{row['sigma']:.4g}", *numbers])
+            rows[-1].append(f"{spent[0]:,} : {spent[1]:,}")
+        better = sum(row["difference"]["training"]["value"] <= 0 for row in result["rows"])
+        words.append(f"{name}: no worse at {better} of {len(result['rows'])} levels.")
+    return markdown_table(head, rows) + "\n\n" + " ".join(words)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--run", required=True, help="a run of ours with held-out pictures")
+    parser.add_argument("--run", help="a run of ours with held-out pictures")
+    parser.add_argument("--page", type=Path, help="fill this page's table from the results")
     parser.add_argument("--data", help="its pictures, where they have moved")
     parser.add_argument("--levels", help="sigmas with commas; the ten of an audit without")
     parser.add_argument("--answers", type=Path, help="where the network's answers are kept")
     parser.add_argument("--out", type=Path, default=RESULTS)
     words = parser.parse_args()
+    if words.page:
+        files = sorted(words.out.glob("distillation-*.json"))
+        fill_block(
+            words.page, "distillation", page_text([json.loads(f.read_text()) for f in files])
+        )
+    if words.run is None:
+        return
     model = describe_model(words.run)
     if model.record is None:
         raise SystemExit(f"{words.run} brings no record of its data: give a run of ours")

@@ -23,7 +23,8 @@ def is_model(place: str) -> bool:
         return False
     path = Path(place)
     if path.exists():
-        return path.suffix == ".safetensors" or (path / "run.json").exists()
+        records = path / "run.json", path / "distillation.json"
+        return path.suffix == ".safetensors" or any(record.exists() for record in records)
     return ":" in place
 
 

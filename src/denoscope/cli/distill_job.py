@@ -133,12 +133,12 @@ class DistillJob:
 def tell_levels(voice: Voice, told: dict[str, Any]) -> None:
     """A row a level: the unseen error, the Gaussian's, how far the matrices are apart, the cost."""
     heading = ("sigma", "linear", "se", "gaussian", "weight difference", "evaluations", "ended")
-    rows = [heading]
+    rows: list[tuple[str, ...]] = [heading]
     for one in told["levels"]:
         score, gaussian = one["score"], one["gaussian_score"]["value"]
         numbers = f"{one['sigma']:.4g} {score['value']:.3g} {score['se']:.1g} {gaussian:.3g} "
         numbers += f"{one['weight_difference']:.2g} {one['evaluations']}"
-        rows.append((*numbers.split(), one["stopped"]))
+        rows.append((*numbers.split(), str(one["stopped"])))
     voice.table(rows, heading=True)
 
 

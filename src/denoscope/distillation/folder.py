@@ -93,7 +93,8 @@ class DistillationFolder:
                 tensors = {name: file.get_tensor(name) for name in TENSORS}
             estimates = {name: Estimate(**note.pop(name)) for name in ESTIMATES}
             validation = tuple(note.pop("validation"))
-            return LevelFit(**note, **tensors, **estimates, validation=validation)
+            parts: dict[str, Any] = {**note, **tensors, **estimates, "validation": validation}
+            return LevelFit(**parts)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path} cannot be read ({error}): remove it to have that level distilled again"

@@ -84,12 +84,11 @@ def solve(
     """The map of eq. 9 from moments of z = law.whiten(y) and v = (D(y) - mean) U."""
     halves = moments.halves()
     share = halves[0].n * halves[1].n / moments.n**2
-    seen = sum(half.n * half.zz.diagonal() for half in halves) / moments.n
-    halves = [half.scaled(seen.rsqrt()) for half in halves]
-    zz, zv = (
-        sum(half.n * part for half, part in zip(halves, parts, strict=True)) / moments.n
-        for parts in zip(*((half.zz, half.zv) for half in halves), strict=True)
-    )
+    one, two = halves
+    seen = (one.n * one.zz.diagonal() + two.n * two.zz.diagonal()) / moments.n
+    one, two = halves = [half.scaled(seen.rsqrt()) for half in halves]
+    zz = (one.n * one.zz + two.n * two.zz) / moments.n
+    zv = (one.n * one.zv + two.n * two.zv) / moments.n
     control = gaussian_map(gaussian, sigma)
     scale = law.deviations(sigma) * seen.sqrt()
     prior = scale[:, None] * (law.basis.T @ control.matrix.T @ law.basis)
