@@ -25,8 +25,8 @@ from denoscope.denoiser import Denoiser
 from denoscope.images import Pictures, open_images
 from denoscope.report.against import against_panel
 from denoscope.report.chart import Chart
-from denoscope.report.print import vega_lite_version
 from denoscope.report.palette import denoiser_style
+from denoscope.report.print import vega_lite_version
 from denoscope.tables import write_file
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -154,6 +154,11 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="fill this page's table from the results")
     parser.add_argument("--data", help="its pictures, where they have moved")
     parser.add_argument("--levels", help="sigmas with commas; the ten of an audit without")
+    parser.add_argument(
+        "--rates",
+        default=",".join(f"{rate:g}" for rate in RATES),
+        help="Adam's, beside the paper's",
+    )
     parser.add_argument("--answers", type=Path, help="where the network's answers are kept")
     parser.add_argument("--out", type=Path, default=RESULTS)
     words = parser.parse_args()
@@ -188,7 +193,7 @@ def main() -> None:
     for sigma in levels:
         done = [row for row in rows if row["sigma"] == sigma]
         if not done:
-            rates = tuple(sorted({*RATES, paper_rate(sigma)}))
+            rates = tuple(sorted({*map(float, words.rates.split(",")), paper_rate(sigma)}))
             rows = sorted([*rows, of_level(network, sigma, settings, rates)], key=_falling)
             result = {
                 "claim": f"no worse on unseen pictures than {EPOCHS} epochs of tuned Adam on "

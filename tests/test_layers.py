@@ -20,7 +20,7 @@ ORDER = [
     *["report"],
     *["cli"],
 ]
-VERBS = ["demo", "audit", "train", "sample", "distill", "sweep", "report", "info"]
+VERBS = ["demo", "audit", "compare", "train", "sample", "distill", "sweep", "report", "info"]
 MODULES = {
     ".".join(("denoscope", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
         ".__init__"

@@ -130,12 +130,13 @@ class LevelwiseDenoiser:
         """
         by_level: dict[float, Denoiser] = {}
         for one in denoisers:
-            if check_denoiser(one).spec.levels is None:
+            levels = check_denoiser(one).spec.levels
+            if levels is None:
                 raise InputError(
                     f"{one.spec.name} knows every level from {one.spec.sigma_min:g} to "
                     f"{one.spec.sigma_max:g}: say which it serves, LevelwiseDenoiser({{sigma: it}})"
                 )
-            for level in one.spec.levels.tolist():
+            for level in levels.tolist():
                 if level in by_level:
                     raise InputError(f"two denoisers for sigma {level:g}: give one a level")
                 by_level[level] = one

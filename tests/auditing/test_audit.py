@@ -239,3 +239,16 @@ def test_what_does_not_fit_is_refused(small_sets, planted):
             audit(denoiser, *given, **options)
     with pytest.raises(InputError, match="is not a denoiser"):
         audit(lambda x, sigma: x, train, held_out)
+
+
+def test_a_denoiser_of_one_level_is_audited_there_and_the_audit_says_so(few_digits):
+    train, held_out = few_digits
+    level = torch.tensor([0.5], dtype=torch.float64)
+    dae = FunctionDenoiser(
+        lambda x, sigma: x / (1 + sigma**2), Spec("dae", train.shape, 0.5, 0.5, levels=level)
+    )
+    found = audit(dae, train, held_out, pictures=8, samples=4)
+    assert found.table["sigma_used"].drop_nulls().unique().to_list() == [0.5]
+    warnings = found.tables.summary.warnings
+    assert any("one noise level, 0.5, alone" in text for text in warnings)
+    assert not any("nearest it knows" in text for text in warnings)

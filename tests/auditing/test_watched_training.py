@@ -226,3 +226,11 @@ def test_a_real_run_stops_before_it_memorizes_and_its_twin_does_not(tmp_path, di
             found = audit(open_denoiser(tmp_path / name), train_set, held_out, seed=9)
         labels[name] = found.verdict.label
     assert labels == {"stopped": "generalizing", "twin": "memorizing"}
+
+
+def test_a_denoiser_of_one_level_is_refused(sets, record, tmp_path):
+    network = NetworkSettings(arch="linear", shape=(1, 8, 8))
+    settings = settings_of(network=network, level=0.5)
+    with pytest.raises(InputError, match=r"one level \(0.5\) cannot be watched"):
+        list(train_watched(settings, *sets, tmp_path / "run", data=record))
+    assert not (tmp_path / "run").exists()

@@ -102,7 +102,11 @@ TRAINING = [
     Row(f"{TRAIN} --out new --heads 2", 2, "--heads: ddpmpp has none"),
     Row(f"{TRAIN} --out new --preconditioning iddpm", 2, "--preconditioning"),
     Row(f"{TRAIN} --out new --preconditioning none", 2, "trained at one noise level: give it"),
-    Row(f"{TRAIN} --out new --preconditioning ve --level 4", 2, "--level: the preconditioning ve draws its levels itself"),
+    Row(
+        f"{TRAIN} --out new --preconditioning ve --level 4",
+        2,
+        "--level: the preconditioning ve draws its levels itself",
+    ),
     Row(f"{TRAIN} --out new --level 0", 2, "--level: Input should be greater than 0"),
     Row(f"{TRAIN} --out new --multipliers 1,two", 2, "--multipliers"),
     Row(f"{TRAIN} --out new --multipliers 1,1,1,1,1", 2, "a side of 8"),

@@ -15,7 +15,7 @@ from denoscope.cli.failures import describe, exit_code_of
 from denoscope.cli.speech import Voice
 from denoscope.errors import InputError
 
-VERBS = ["demo", "audit", "train", "sample", "distill", "sweep", "report", "info"]
+VERBS = ["demo", "audit", "compare", "train", "sample", "distill", "sweep", "report", "info"]
 SOURCE = str(Path(denoscope.__file__).parents[1])
 HEAVY = ("torch", "numpy", "polars", "altair", "accelerate", "PIL", "sklearn")
 
@@ -169,11 +169,11 @@ def test_names_of_models(tmp_path, monkeypatch):
 def test_architectures_in_the_help_are_those_of_the_settings():
     from typing import get_args
 
-    from denoscope.cli.train_options import ARCHITECTURES, PreconditioningName
+    from denoscope.cli.train_options import ArchName, PreconditioningName
     from denoscope.networks import NetworkSettings
 
     fields = NetworkSettings.model_fields
-    assert get_args(fields["arch"].annotation) == ARCHITECTURES
+    assert get_args(fields["arch"].annotation) == tuple(ArchName)
     assert tuple(PreconditioningName) == get_args(fields["preconditioning"].annotation)
 
 

@@ -44,7 +44,7 @@ def test_its_levels_are_sorted_and_it_knows_no_other(linear):
     assert (linear.spec.sigma_min, linear.spec.sigma_max) == (0.5, 20.0)
     x = torch.zeros(1, *SHAPE)
     for level in (1.0, 2.001, 19.9):
-        with pytest.raises(SigmaOutOfRange, match="it knows 20, 2, 0.5 alone"):
+        with pytest.raises(SigmaOutOfRange, match=r"it knows 20, 2, 0\.5 alone"):
             linear(x, torch.tensor([level]))
         with pytest.raises(SigmaOutOfRange):
             linear.matrix(level)

@@ -21,7 +21,9 @@ def test_a_preset_fits_its_own_data(name):
         assert 2 * family.twin <= family.data.total
         left = family.data.total - max(family.images[-1], 2 * family.twin)
         assert left >= min(preset.audited, 64) or family.held_out, "pictures to hold out"
-    assert preset.arch_kimg in preset.main.snapshots_kimg, "architectures are compared at one length"
+    assert preset.arch_kimg in preset.main.snapshots_kimg, (
+        "architectures are compared at one length"
+    )
     assert preset.arch not in preset.other_archs
     assert {"linear", "skip", "dit", "ncsnpp"} == {recipe.arch for recipe in preset.daes}
 

@@ -22,10 +22,9 @@ def unbroken(tmp_path_factory):
     return path, folder / "out"
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_killed_at_random_moments_it_ends_the_same(unbroken, tmp_path, seed):
+def test_killed_at_random_moments_it_ends_the_same(unbroken, tmp_path):
     path, expected = unbroken
-    draw, out, kills = random.Random(seed), tmp_path / "out", 0
+    draw, out, kills = random.Random(0), tmp_path / "out", 0
     for ends in (0, 0, 1, 2, 1, 2):  # tasks that end before the kill
         process = sweep(path, out)
         assert process.stdout is not None

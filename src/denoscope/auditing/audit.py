@@ -233,6 +233,11 @@ def _missing(train: Pictures, held_out: Pictures | None, samples: int) -> list[s
 
 def _level_warnings(levels: list[Level]) -> list[str]:
     moved = [level for level in levels if abs(level.used / level.sigma - 1) > 0.05]
+    if len(levels) == 1:
+        return [
+            f"The model was looked at in one noise level, {levels[0].used:.3g}, alone: a sample is "
+            "one denoising of pure noise, and the verdict speaks of that level."
+        ]
     if not moved:
         return []
     pairs = ", ".join(f"{level.sigma:.3g} -> {level.used:.3g}" for level in moved)

@@ -8,7 +8,7 @@ from accelerate.utils import broadcast_object_list
 
 from denoscope.auditing.watch import MemorizationWatch, look_points
 from denoscope.checkpoints.runs import open_run
-from denoscope.errors import RunError
+from denoscope.errors import InputError, RunError
 from denoscope.images import Pictures
 from denoscope.tables import Look, WatchRecord, read_watch, write_file, write_watch
 from denoscope.training import DataRecord, Progress, TrainSettings, prepare_run, train
@@ -36,9 +36,15 @@ def train_watched(
     run killed at any moment and resumed decides as an unbroken one (CPU, one process); one that was
     stopped stays so, whatever length is asked of it.
 
-    Raises InputError where no pictures are held out, and as `train` does; RunError as `train` does,
+    Raises InputError where no pictures are held out, for a denoiser of one level (looks draw
+    samples, which takes many), and as `train` does; RunError as `train` does,
     and where memorization has set in at the very first look, so that nothing lies before.
     """
+    if settings.level is not None:
+        raise InputError(
+            f"a denoiser of one level ({settings.level:g}) cannot be watched for memorization: "
+            "looks draw samples, which takes many levels; train it to the end"
+        )
     accelerator = accelerator or Accelerator()
     main, path = accelerator.is_main_process, watch_path(out)
     record = read_watch(path) if path.exists() else WatchRecord(seed=settings.seed)
@@ -95,6 +101,7 @@ class _WatchedRun:
                 # Others wait here for the main process and learn what it saw.
                 (look,) = broadcast_object_list([self.watch and self._look(self.watch, point)])
                 self.last = point
+                assert look is not None  # the first process has looked, and has told the others
                 yield look
                 if look.stop:
                     return True

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from denoscope.cli.audit import audit
+from denoscope.cli.compare import compare
 from denoscope.cli.demo import demo
 from denoscope.cli.distill import distill
 from denoscope.cli.info import info
@@ -24,7 +25,7 @@ app = typer.Typer(
     epilog="MODEL: a run folder, a snapshot of one, bundled:NAME, or package.module:factory.  "
     "DATA: digits, mnist-5k, mnist, fashion-mnist, cifar10, a folder, a zip, an npz, hf:owner/name.",
 )
-for verb in (demo, audit, train, sample, distill, sweep, reproduce, report, info):
+for verb in (demo, audit, compare, train, sample, distill, sweep, reproduce, report, info):
     app.command(no_args_is_help=False)(verb)
 
 

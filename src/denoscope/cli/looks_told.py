@@ -14,7 +14,7 @@ SIGNALS = ("copies", "novelty", "gap", "position", "linearity")
 
 def tell_looks(voice: Voice, record: "WatchRecord") -> None:
     """A row a look, then one line: where the training was stopped and why, or that it was not."""
-    rows = [("pictures seen", "verdict", "confidence", *SIGNALS)]
+    rows: list[tuple[str, ...]] = [("pictures seen", "verdict", "confidence", *SIGNALS)]
     for look in record.looks:
         values = (look.signals.get(name) for name in SIGNALS)
         cells = ("-" if value is None else f"{value:.2f}" for value in values)

@@ -57,7 +57,7 @@ class SweepJob:
     def tell_plan(self) -> int:
         """Every cell, what is there of it, and how long the rest will take."""
         missing = self._missing()
-        rows = [("kind", *COLUMNS, "", "one thread")]
+        rows: list[tuple[str, ...]] = [("kind", *COLUMNS, "", "one thread")]
         for task in self._everything():
             state = self._state(task)
             cost = "" if state == "there" else _clock(task.seconds())
@@ -142,7 +142,7 @@ class SweepJob:
     def _tell_verdicts(self, rows: list[dict[str, Any]]) -> None:
         from denoscope.sweeps.gathering import TABLE, VERDICTS
 
-        table = [(*COLUMNS, "verdict", "sure", "copies", "to Gaussian")]
+        table: list[tuple[str, ...]] = [(*COLUMNS, "verdict", "sure", "copies", "to Gaussian")]
         tasks = {task.name: task for task in self.audits}
         for row in rows:
             label, sure = row["verdict"].replace("_", " "), f"{row['confidence']:.0%}"

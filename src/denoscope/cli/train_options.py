@@ -19,11 +19,28 @@ if TYPE_CHECKING:
     from denoscope.training import DataRecord, TrainSettings
 
 NETWORK, TRAINING = "Network", "Training"
-ARCHITECTURES = ("ddpmpp", "ncsnpp", "adm", "skip", "dit", "linear")
-ArchName = StrEnum("ArchName", {name.upper(): name for name in ARCHITECTURES})
-PreconditioningName = StrEnum(
-    "PreconditioningName", {n.upper(): n for n in ("edm", "vp", "ve", "none")}
-)
+
+
+class ArchName(StrEnum):
+    """The architectures of `denoscope.networks`, by name."""
+
+    DDPMPP = "ddpmpp"
+    NCSNPP = "ncsnpp"
+    ADM = "adm"
+    SKIP = "skip"
+    DIT = "dit"
+    LINEAR = "linear"
+
+
+class PreconditioningName(StrEnum):
+    """The preconditionings of `denoscope.networks`, by name."""
+
+    EDM = "edm"
+    VP = "vp"
+    VE = "ve"
+    NONE = "none"
+
+
 Precision = StrEnum("Precision", {"FP32": "fp32", "BF16": "bf16"})
 AugmentName = StrEnum("AugmentName", {"NONE": "none", "FLIP": "flip"})
 StopName = StrEnum("StopName", {"MEMORIZING": "memorizing"})

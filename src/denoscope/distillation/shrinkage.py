@@ -115,7 +115,7 @@ def solve(
     mean_z, mean_v = moments.means
     centre = law.mean + law.basis @ (law.deviations(sigma) * mean_z)
     bias = law.mean + law.basis @ mean_v - matrix @ centre
-    variance = blocks.spread(chance / (1 + strength))  # strength may be infinite
+    variance = blocks.spread(torch.as_tensor(chance / (1 + strength)))  # strength may be infinite
     return LinearMap(
         matrix=matrix,
         bias=bias,

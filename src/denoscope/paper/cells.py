@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from denoscope.images import Pictures, open_images
 from denoscope.networks import NetworkSettings
-from denoscope.paper.preset import DaeRecipe, DataChoice, Family, Preset
+from denoscope.paper.preset import DaeRecipe, Family, Preset
 from denoscope.paper.subject import Subject
 from denoscope.sweeps import TrainTask
 from denoscope.training import DataRecord, TrainSettings
@@ -101,7 +101,9 @@ class FamilyCells:
                 n=n,
                 twin=twin,
             )
-        return DataRecord.of(_pictures(data), n, where=data.where, size=data.size, twin=twin)
+        return DataRecord.of(
+            _pictures(data.where, data.size), n, where=data.where, size=data.size, twin=twin
+        )
 
     def subject(self, *trains: TrainTask, kimg: float | None = None) -> Subject:
         """A model to measure, shown held-out pictures that no network of this family was trained on."""
@@ -180,6 +182,6 @@ class Cells:
 
 
 @cache
-def _pictures(data: DataChoice) -> Pictures:
+def _pictures(where: str, size: int | None) -> Pictures:
     """The whole set, opened once a process."""
-    return open_images(data.where, size=data.size)
+    return open_images(where, size=size)

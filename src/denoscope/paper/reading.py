@@ -19,6 +19,7 @@ __all__ = [
     "NOVEL",
     "along_panel",
     "at_level",
+    "beside_gaussian",
     "between",
     "compared",
     "cosines",
@@ -91,6 +92,17 @@ def at_level(rows: pl.DataFrame, sigma: float) -> float:
         return float("nan")
     order = rows.sort((pl.col("sigma").log() - float(np.log(sigma))).abs())
     return float(order["mean"][0])
+
+
+def beside_gaussian(audited: pl.DataFrame, sigma: float) -> str:
+    """Which of network and Gaussian is the better denoiser of held-out pictures at a level, in words.
+
+    audited: an audit's table. No network should be the worse: it could have learned to be linear.
+    """
+    rows = audited.filter(metric="rmse", inputs="held_out")
+    own, form = (at_level(rows.filter(denoiser=name), sigma) for name in ("network", "gaussian"))
+    words = f"RMSE to the clean picture {own:.3f}, of the Gaussian {form:.3f}"
+    return words + ("; the network is under-trained there" if own > form else "")
 
 
 def points_along(rows: pl.DataFrame) -> list[tuple[float, float, float]]:
@@ -187,6 +199,7 @@ def along_panel(
     x_title: str,
     y_title: str,
     hold: Sequence[float] = (),
+    y_scale: str = "linear",
 ) -> Panel:
     """Lines against a count on a log axis; one style and its (x, mean, se) points a line.
 
@@ -204,4 +217,6 @@ def along_panel(
         for x, mean, se in points
     ]
     styles = [style for style, _ in parts]
-    return against_panel(pl.DataFrame(rows), styles, caption, x_title, y_title, hold)
+    return against_panel(
+        pl.DataFrame(rows), styles, caption, x_title, y_title, hold, y_scale=y_scale
+    )

@@ -1,7 +1,7 @@
 """Reproduce the paper's figures: plan the tasks, run what is missing, draw, check the claims."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -103,7 +103,7 @@ class Reproduction:
 
     def run(
         self, engine: Literal["local", "ray", "here"] = "local", workers: int | None = None
-    ) -> Iterator[Event]:
+    ) -> Generator[Event]:
         """Run what is missing; a task that fails stops only the figures that need it."""
         asked = [task for figure in self.figures for task in figure.needs(self.cells())]
         for event in run_tasks(asked, self.store, engine, workers):

@@ -21,6 +21,7 @@ def against_panel(
     y_title: str,
     hold: Sequence[float] = (),
     x_domain: tuple[float, float] | None = None,
+    y_scale: str = "linear",
 ) -> Panel:
     """Means with bars of two standard errors at the counts measured: the ticks, where they are few.
 
@@ -46,10 +47,14 @@ def against_panel(
         scale=alt.Scale(type="log", domain=domain, nice=False),
         axis=alt.Axis(values=ticks, format=",~f", title=x_title, labelOverlap="greedy"),
     )
-    low, high = value_domain(rows, "linear", hold)
-    air = 0.05 * (high - low)  # dots on a line at the end of the axis are drawn whole
-    scale = alt.Scale(domain=(low - air, high + air), nice=False, zero=False, clamp=True)
-    y_axis = alt.Axis(title=y_title, tickCount=6)
+    low, high = value_domain(rows, y_scale, hold)
+    if y_scale == "log":
+        scale = alt.Scale(type="log", domain=(low, high), nice=False, clamp=True)
+        y_axis = alt.Axis(title=y_title, values=log_ticks((low, high)), format="~g")
+    else:
+        air = 0.05 * (high - low)  # dots on a line at the end of the axis are drawn whole
+        scale = alt.Scale(domain=(low - air, high + air), nice=False, zero=False, clamp=True)
+        y_axis = alt.Axis(title=y_title, tickCount=6)
     y = alt.Y("mean:Q", scale=scale, axis=y_axis)
     base = alt.Chart(alt.Data(values=rows.to_dicts())).encode(x=x, color=colour)
     layers: list[alt.Chart] = []

@@ -22,13 +22,13 @@ UPDATE = 5e-8  # seconds a weight, Adam and the average
 
 def step_seconds(settings: NetworkSettings, batch: int) -> float:
     """One step of training on `batch` pictures."""
-    operations, layers, weights = _counted(settings)
+    operations, layers, weights = _counted(settings)  # type: ignore[arg-type]
     return TRAINED * batch * operations / RATE + layers * CALL_TRAINED + weights * UPDATE
 
 
 def evaluation_seconds(settings: NetworkSettings, batch: int = 64) -> float:
     """One picture, denoised in batches."""
-    operations, layers, _ = _counted(settings)
+    operations, layers, _ = _counted(settings)  # type: ignore[arg-type]
     return operations / RATE + layers * CALL / batch
 
 

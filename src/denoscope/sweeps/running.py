@@ -2,7 +2,7 @@
 what depends on it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,7 +52,7 @@ def run_tasks(
     store: Store,
     engine: Literal["local", "ray", "here"] | Engine = "local",
     workers: int | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Run `tasks` and what they need; yield what happens. The last event of a task is done, found
     or failed ("not run: ..." where something it needs failed).
 
@@ -80,7 +80,7 @@ def run_tasks(
             runner.close()
 
 
-def _run(left: dict[str, Task], done: set[str], engine: Engine) -> Iterator[Event]:
+def _run(left: dict[str, Task], done: set[str], engine: Engine) -> Generator[Event]:
     """left: tasks without an end, by name, and taken out as they end."""
     submitted: set[str] = set()
     held: dict[str, float] = {}  # tasks of another sweep, and when to ask again
@@ -127,7 +127,7 @@ def _run(left: dict[str, Task], done: set[str], engine: Engine) -> Iterator[Even
                 yield from _not_run(left, name)
 
 
-def _not_run(left: dict[str, Task], failed: str) -> Iterator[Event]:
+def _not_run(left: dict[str, Task], failed: str) -> Generator[Event]:
     """Take out, and report, all that cannot run since `failed` did not."""
     for name, task in list(left.items()):
         if name in left and any(need.name == failed for need in task.needs()):

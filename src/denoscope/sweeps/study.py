@@ -197,7 +197,7 @@ class Study(_Words):
 def _keeping(train: TrainTask, lengths: set[float]) -> TrainTask:
     """The training, with weights kept at all these lengths."""
     inner = tuple(sorted(lengths - {0, train.settings.kimg}))
-    words = dict(train.settings) | {"snapshots_kimg": inner}
+    words: dict[str, Any] = dict(train.settings) | {"snapshots_kimg": inner}
     with _told("[[axes]] kimg: "):
         return TrainTask(settings=TrainSettings(**words), data=train.data)
 

@@ -175,14 +175,17 @@ def _remarks(
     if not _same_data(tables, base):
         remarks.append(
             f"{name} is of other data ({theirs.data.name}) than {first} ({ours.data.name}): "
-            "a difference may be the data's."
+            "a difference may be the data's, and pictures are not paired."
         )
     elif ours.seed != theirs.seed:
         remarks.append(
-            f"{name} was audited with seed {theirs.seed}, {first} with {ours.seed}: they share no noise."
+            f"{name} was audited with seed {theirs.seed}, {first} with {ours.seed}: they share no noise, "
+            "and standard errors are combined."
         )
-    if not part["paired"].any():
-        remarks.append(f"Nothing of {name} is paired with {first}: standard errors are combined.")
+    elif not part["paired"].any():
+        remarks.append(
+            f"{name} shares too few pictures with {first}: standard errors are combined."
+        )
     for one, other, who in ((tables, base, name), (base, tables, first)):
         alone = _levels(one) - _levels(other)
         if alone:

@@ -7,6 +7,7 @@ from denoscope.paper.figure import Check, Drawing, Figure
 from denoscope.paper.reading import (
     INTERMEDIATE,
     at_level,
+    beside_gaussian,
     between,
     compared,
     curves_panel,
@@ -129,15 +130,8 @@ def check(cells: Cells, store: Store) -> Check:
 
 def _end_words(audited: pl.DataFrame, worst: dict[str, float]) -> str:
     """Where the network leaves the Gaussian at an end, and which of the two is the better denoiser."""
-    sigma = worst["sigma"]
-    rows = audited.filter(metric="rmse", inputs="held_out")
-    own, form = (at_level(rows.filter(denoiser=name), sigma) for name in ("network", "gaussian"))
-    better = "the Gaussian is the better there: the network is under-trained" if own > form else ""
-    return (
-        f"at sigma {sigma:.3g} the network is {worst['mean']:.3f} away"
-        f" (RMSE to the clean picture {own:.3f}, of the Gaussian {form:.3f}"
-        + (f"; {better})" if better else ")")
-    )
+    beside = beside_gaussian(audited, worst["sigma"])
+    return f"at sigma {worst['sigma']:.3g} the network is {worst['mean']:.3f} away ({beside})"
 
 
 FIGURE = Figure(

@@ -1,5 +1,7 @@
 """Figure 15: how far a network is from doing nothing, along the noise levels."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -8,6 +10,7 @@ from denoscope.paper.figure import Check, Drawing, Figure
 from denoscope.paper.measuring import Identity
 from denoscope.paper.reading import ARCHITECTURES, between, curves_panel, series_styles
 from denoscope.report.chart import Chart
+from denoscope.report.curves import Panel
 from denoscope.report.palette import Style
 from denoscope.sweeps import Store, Task
 
@@ -34,7 +37,7 @@ def draw(cells: Cells, store: Store) -> list[Drawing]:
     styles = series_styles([ARCHITECTURES[arch] for arch in tasks])
     first = next(iter(tasks.values()))
 
-    def panel(metric: str, caption: str, y_title: str, **axes: tuple[float, float]):
+    def panel(metric: str, caption: str, y_title: str, **axes: Any) -> Panel:
         parts = [
             (style, _rows(store, task, metric))
             for style, task in zip(styles, tasks.values(), strict=True)

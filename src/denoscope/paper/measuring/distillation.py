@@ -17,6 +17,7 @@ from denoscope.paper.measuring.measurement import (
     Measurement,
     Report,
     evaluation_seconds,
+    known_levels,
     vector_pictures,
 )
 from denoscope.paper.subject import View
@@ -70,7 +71,7 @@ class Distillation(Measurement):
         return LinearDenoiser.load(store.folder(self) / "linear.safetensors")
 
     def measure(self, view: View, store: Store, ledger: Ledger, report: Report) -> None:
-        levels = karras_levels(10)
+        levels = known_levels(view.denoiser, karras_levels(10).tolist())
         fits = []
         shown = view.train if self.input_kind == "train" else view.held_out
         index = torch.arange(min(self.pictures, len(shown)))
@@ -80,7 +81,7 @@ class Distillation(Measurement):
         for fit in distill(
             view.denoiser,
             splits,
-            levels=levels,
+            levels=torch.tensor(levels, dtype=torch.float64),
             gaussian=view.gaussian,
             inputs=self.input_kind,
             budget=self.budget,
@@ -137,7 +138,7 @@ class Distillation(Measurement):
             "gaussian": view.gaussian,
             "multi_delta": view.multi_delta,
         }
-        for sigma in karras_levels(10).tolist():
+        for sigma in known_levels(view.denoiser, karras_levels(10).tolist()):
             x = x0 + sigma * eps
             answers = {name: form(x, as_sigma(sigma, x)) for name, form in forms.items()}
             for one, two in PAIRS:

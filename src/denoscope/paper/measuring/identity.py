@@ -11,6 +11,7 @@ from denoscope.paper.measuring.measurement import (
     Measurement,
     Report,
     evaluation_seconds,
+    known_levels,
     noisy,
 )
 from denoscope.paper.subject import View
@@ -36,7 +37,9 @@ class Identity(Measurement):
 
     def measure(self, view: View, store: Store, ledger: Ledger, report: Report) -> None:
         x0, eps, _ = noisy(view, "held_out", self.pictures, self.seed)
-        for done, sigma in enumerate(karras_levels(self.levels).tolist()):
+        for done, sigma in enumerate(
+            known_levels(view.denoiser, karras_levels(self.levels).tolist())
+        ):
             x = x0 + sigma * eps
             for name, form in (("network", view.denoiser), ("gaussian", view.gaussian)):
                 answer = form(x, as_sigma(sigma, x))

@@ -10,6 +10,7 @@ from denoscope.paper.measuring.measurement import (
     Measurement,
     Report,
     evaluation_seconds,
+    known_levels,
     noisy,
 )
 from denoscope.paper.subject import View
@@ -40,7 +41,7 @@ class Linearity(Measurement):
 
     def measure(self, view: View, store: Store, ledger: Ledger, report: Report) -> None:
         mean = view.gaussian.mean.float()
-        grid = karras_levels(self.levels).tolist()
+        grid = known_levels(view.denoiser, karras_levels(self.levels).tolist())
         for kind in ("held_out", "noise"):
             x0, eps, _ = noisy(view, kind, 2 * self.pairs, self.seed)
             for done, sigma in enumerate(grid):

@@ -1,7 +1,7 @@
 """What all measurements of a model share: it is opened, measured into a ledger, and written whole."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,6 +9,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from denoscope.denoiser import Denoiser
 from denoscope.metrics import Estimate, Moments
 from denoscope.noise import noise
 from denoscope.paper.subject import Subject, View
@@ -20,6 +21,7 @@ __all__ = [
     "Measurement",
     "Report",
     "evaluation_seconds",
+    "known_levels",
     "noisy",
     "to_uint8",
     "vector_pictures",
@@ -117,6 +119,12 @@ def noisy(view: View, kind: str, count: int, seed: int) -> tuple[Tensor, Tensor,
         index = torch.arange(min(count, len(pictures)))
         ids, x0 = pictures.ids[index].tolist(), pictures.floats(index)
     return x0, noise(ids, shape, seed=seed, stream=kind), ids
+
+
+def known_levels(denoiser: Denoiser, levels: Iterable[float]) -> list[float]:
+    """Those of the levels that lie in the denoiser's range."""
+    spec = denoiser.spec
+    return [sigma for sigma in levels if spec.sigma_min <= sigma <= spec.sigma_max]
 
 
 def to_uint8(pictures: Tensor) -> np.ndarray:
