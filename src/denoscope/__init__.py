@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from denoscope import noise as noise
     from denoscope import report as report
     from denoscope import sampling as sampling
+    from denoscope import sweeps as sweeps
     from denoscope import tables as tables
     from denoscope import training as training
     from denoscope.auditing import Audit as Audit
@@ -78,6 +79,7 @@ _ROOMS = (
     "noise",
     "report",
     "sampling",
+    "sweeps",
     "tables",
     "training",
 )
