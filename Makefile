@@ -61,5 +61,5 @@ $(VENV)/.installed-demo: $(VENV)/.made $(DEPENDS)
 
 $(VENV)/.installed-all: $(VENV)/.made $(DEPENDS)
 	@echo "installing denoscope, its tests and its documentation into $(VENV) (once, some minutes)"
-	$(PIP) --editable ".[dev,docs]"
+	$(PIP) --editable ".[dev,docs,ray]"
 	@touch $(VENV)/.installed-demo $@
