@@ -259,6 +259,77 @@ def test_report_draws_again_from_tables_alone(place, say):
     assert "data:image/png" not in (place / "audit" / "report.html").read_text()
 
 
+def test_compare_an_audit_with_another(place, say, undrawn):
+    assert say(f"audit run {TINY_AUDIT} --seed 4 --out other --quiet").code == 0
+    said = say("compare audit audit other --json")
+    told = json.loads(said.out)
+    assert list(told["audits"]) == ["audit", "audit (2)", "other"]
+    again = [row for row in told["differences"] if row["audit"] == "audit (2)"]
+    assert {row["difference"] for row in again} == {0}
+    assert any(row["paired"] for row in again)
+    assert not any(row["paired"] for row in told["differences"] if row["audit"] == "other")
+    assert any("share no noise" in text for text in told["remarks"])
+    assert told["page"] is None
+    assert "other less audit" in said.err
+    assert {path.name for path in place.iterdir()} == {"run", "audit", "other"}
+
+
+def test_compare_writes_only_where_asked(place, say):
+    said = say("compare audit audit --out compared")
+    assert said.code == 0
+    assert said.out.rstrip().endswith(str(place / "compared" / "compare.html"))
+    kept = {path.name for path in (place / "compared").iterdir()}
+    assert kept == {"compare.parquet", "compare.html", "figures"}
+    assert say("compare audit audit --quiet").out == ""
+
+
+def test_audits_of_one_name_are_told_apart(tmp_path):
+    from denoscope.cli.compare_job import named
+
+    folders = [tmp_path / "a" / "audit", tmp_path / "b" / "audit", tmp_path / "b" / "audit"]
+    assert list(named(folders)) == ["a/audit", "b/audit", "b/audit (2)"]
+
+
+def test_train_stops_when_memorizing_and_says_so(place, say):
+    words = f"train {TINY_TRAINING} --out new --stop-when memorizing"
+    said = say(f"{words} --json")
+    told = json.loads(said.out)
+    assert (said.code, told["stopped_at"], told["kept"], told["pictures"]) == (0, None, 32, 32)
+    assert [look["verdict"]["label"] for look in told["looks"]] == ["undertrained"]
+    assert "memorization did not set in: 1 looks, the last undertrained" in said.err
+    assert (place / "new" / "watch.json").is_file()
+    assert say(f"audit new {TINY_AUDIT} --samples 0 --no-pictures --out a --quiet").code == 0
+    assert "is finished" in say(f"{words} --resume").out
+
+
+def test_a_stopped_training_is_told_and_not_resumed(place, say, monkeypatch):
+    from denoscope.auditing import MemorizationWatch
+    from denoscope.tables import Look, Reason, Verdict
+
+    def look(self, denoiser, seen):
+        label, gap = ("transitional", 0.5) if seen > 48 else ("generalizing", 0.1)
+        reasons = [Reason(signal="gap", vote=label, text="", value=gap)]
+        self.looks.append(
+            Look(seen=seen, verdict=Verdict(label=label, confidence=0.9, reasons=reasons))
+        )
+        return self.looks[-1]
+
+    monkeypatch.setattr(MemorizationWatch, "look", look)
+    words = f"train {TINY_TRAINING} --images 4 --batch 16 --kimg 0.16 --out new"
+    said = say(f"{words} --stop-when memorizing")
+    assert said.code == 0
+    assert (
+        "stopped after 64 pictures, transitional (90%) by gap 0.50; kept the weights after 48 "
+        "pictures, generalizing (90%)"
+    ) in said.out
+    again = say(f"{words} --stop-when memorizing --resume")
+    assert again.code == 0
+    assert "was stopped before: nothing is left to train" in again.out
+    refused = say(f"{words} --resume")
+    assert refused.code == 2
+    assert "add --stop-when memorizing" in refused.err
+
+
 @pytest.mark.slow
 def test_report_writes_figures(place, say):
     told = json.loads(say("report audit --figures --json").out)

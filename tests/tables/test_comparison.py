@@ -25,7 +25,8 @@ def audit_of(values, *, pictures=None, seed=0, sigma=1.0, inputs="held_out", met
     pictures = range(len(values)) if pictures is None else pictures
     key = {"seed": seed, "metric": metric, "denoiser": "network", "inputs": inputs}
     key |= {"sigma": sigma, "sigma_used": sigma}
-    se = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else None
+    known = len(values) > 1 and np.isfinite(values).all()
+    se = values.std(ddof=1) / math.sqrt(len(values)) if known else None
     measured = [{**key, "mean": values.mean(), "se": se, "n": len(values)}]
     single = [{**key, "picture": p, "value": v} for p, v in zip(pictures, values, strict=True)]
     return AuditTables(measurements=measured, values=single, summary=summary_of(seed, **data))  # type: ignore[arg-type]

@@ -30,10 +30,9 @@ MEASURES = {
 
 
 def audit_styles(names: tuple[str, ...]) -> dict[str, Style]:
-    """A line for each audit; after seven the colours come again, with another dash."""
-    turns = len(_HUES)
+    """A line for each audit: seven colours and four dashes, which meet again after 28."""
     return {
-        name: Style(name, _HUES[place % turns], _DASHES[(place + place // turns) % len(_DASHES)])
+        name: Style(name, _HUES[place % len(_HUES)], _DASHES[place % len(_DASHES)])
         for place, name in enumerate(names)
     }
 
