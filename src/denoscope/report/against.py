@@ -26,7 +26,7 @@ def against_panel(
     """Means with bars of two standard errors at the counts measured: the ticks, where they are few.
 
     rows: columns series, x, mean, low, high; finite, x positive. hold: values that the y axis must
-    show, each with a line. x_domain: the axis, where panels share one.
+    show, each with a line. x_domain: the axis, where panels share one. y_scale: "linear" or "log".
     """
     names = [style.name for style in styles]
     colour = alt.Color(

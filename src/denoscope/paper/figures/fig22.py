@@ -46,7 +46,8 @@ def draw(cells: Cells, store: Store) -> list[Drawing]:
                 caption=ARCHITECTURES[arch],
                 x_title="epochs of gradient descent",
                 y_title="||W − W_G||² / ||W_G||²",
-                hold=(0.0, 1.0),
+                hold=(NEAR, 1.0),
+                y_scale="log",
             )
         )
     return [
