@@ -18,6 +18,7 @@ ORDER = [
     *["auditing"],
     *["sweeps"],
     *["report"],
+    *["paper"],
     *["cli"],
 ]
 VERBS = ["demo", "audit", "compare", "train", "sample", "distill", "sweep", "report", "info"]
