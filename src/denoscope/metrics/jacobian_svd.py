@@ -26,14 +26,14 @@ import torch
 from torch import Tensor
 
 from denoscope.errors import InputError
-from denoscope.metrics.jacobian import BLOCK, Jacobian
+from denoscope.metrics.jacobian import Jacobian
 from denoscope.noise import noise
 
 __all__ = ["JacobianSVD", "jacobian_svd"]
 
+STEP = 8  # directions added at a time: a network takes eight vectors for the price of four single
 SLACK = 0.5  # aimed at below what is asked, so that the rounding of the last check does not undo it
 DECADE = 0.1  # values below this share of the largest are held to its accuracy
-LOST = 1e-10  # what is left of a direction that a basis holds already
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def jacobian_svd(
     random = _directions(d, seed)
     left = right = pulled = torch.zeros(d, 0, dtype=torch.float64)  # U, V and J^T U
     r = torch.zeros(0, 0, dtype=torch.float64)
-    new = torch.stack([next(random) for _ in range(min(d, max(k, BLOCK)))], dim=1)
+    new = torch.stack([next(random) for _ in range(min(d, max(k, STEP)))], dim=1)
     while True:
         new = _complement(new, right, random)
         pushed = jacobian.times(new)
@@ -89,7 +89,7 @@ def jacobian_svd(
         p, s, q = p[:, :k], s[:k], qh[:k].T
         missing = pulled @ p - right @ (q * s)
         unfinished = missing.norm(dim=0) > SLACK * _allowed(s, tol)
-        room = min(BLOCK, d - right.shape[1])
+        room = min(STEP, d - right.shape[1])
         if not bool(unfinished.any()) or room == 0 or jacobian.products - before >= most:
             break
         new = missing[:, unfinished][:, :room]
@@ -120,13 +120,14 @@ def _complement(block: Tensor, basis: Tensor, random: Iterator[Tensor]) -> Tenso
     As many as the block has: where it adds nothing, as all of J's image may be spanned already,
     random directions take the place.
     """
-    out, passes = block, 2  # once to project, and once more for the rounding of that
-    while passes:
-        passes -= 1
+    out = block
+    for _ in range(3):  # once to project, again for the rounding of that, again for random ones
         lengths = out.norm(dim=0)
         out = out / torch.where(lengths > 0, lengths, 1)
         out = out - basis @ (basis.T @ out)
-        for column in (out.norm(dim=0) < LOST).nonzero()[:, 0].tolist():
-            out[:, column], passes = next(random), 2
+        lost = (out.norm(dim=0) < 1e-10).nonzero()[:, 0].tolist()
+        for column in lost:
+            fresh = next(random)
+            out[:, column] = fresh - basis @ (basis.T @ fresh)
         out = torch.linalg.qr(out).Q
     return out
