@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from denoscope.checkpoints import NetworkDenoiser, describe_model, open_denoiser
-from denoscope.denoiser import LevelwiseDenoiser, as_sigma
+from denoscope.denoiser import as_sigma
 from denoscope.errors import InputError, SigmaOutOfRange
 from denoscope.networks import NetworkSettings, build_network
 from denoscope.noise import noise
@@ -103,14 +103,49 @@ def test_vp_and_ve_open_with_their_own_range(run_of, preconditioning, low, high)
     assert bool(denoiser(x_of(), torch.tensor([low * 1.01, 1.0, high * 0.99])).isfinite().all())
 
 
-def test_daes_of_several_levels_are_one_denoiser(run_of):
-    runs = [run_of({"arch": "linear"}, level=level) for level in (0.5, 4.066)]
-    denoiser = LevelwiseDenoiser.of(map(open_denoiser, runs))
-    assert denoiser.spec.levels.tolist() == [4.066, 0.5]
-    mixed = denoiser(x_of(), torch.tensor([0.5, 4.066, 0.5]))
-    torch.testing.assert_close(
-        mixed[1:2], open_denoiser(runs[1])(x_of()[1:2], as_sigma(4.066, mixed))
-    )
+@pytest.fixture
+def folder_of(run_of, tmp_path):
+    """folder_of(name=level or None, ...): a folder of runs."""
+
+    def make(**levels):
+        dae, other = {"arch": "linear"}, {"arch": "ddpmpp", "width": 4, "multipliers": (1,)}
+        for name, level in levels.items():
+            made = run_of(other) if level is None else run_of(dae, level=level)
+            shutil.copytree(made, tmp_path / name)
+        return tmp_path
+
+    return make
+
+
+def test_a_folder_of_daes_is_one_denoiser(folder_of):
+    folder = folder_of(low=0.5, high=4.066)
+    model = describe_model(folder)
+    assert model.family == "denoscope runs, one a level (linear)"
+    assert model.denoiser.spec.levels.tolist() == [4.066, 0.5]
+    assert model.record == RunRecord.read(folder / "high" / "run.json")
+    assert model.parameters == 2 * (64 * 64 + 64)
+    weights = [(folder / run / "weights.safetensors").read_bytes() for run in ("high", "low")]
+    assert model.content_hash == hashlib.sha256(b"".join(weights)).hexdigest()
+    mixed = model.denoiser(x_of(), torch.tensor([0.5, 4.066, 0.5]))
+    one = open_denoiser(folder / "high")(x_of()[1:2], as_sigma(4.066, mixed))
+    torch.testing.assert_close(mixed[1:2], one)
+    with pytest.raises(SigmaOutOfRange):
+        model.denoiser(x_of(), torch.tensor([1.0]))
+
+
+def test_a_folder_of_runs_that_are_not_one_denoiser_is_refused(folder_of):
+    folder = folder_of(one=4.066)
+    shutil.copytree(folder / "one", folder / "again")
+    refused(folder, r"two denoisers for sigma 4\.066")
+    record = json.loads((folder / "one" / "run.json").read_text())
+    record["data"]["split_seed"] = 1
+    (folder / "one" / "run.json").write_text(json.dumps(record))
+    refused(folder, "the runs again, one in .* were not all trained on the same pictures")
+    (folder / "one" / "weights.safetensors").unlink()
+    shutil.rmtree(folder / "again")
+    refused(folder, "holds no finished weights")
+    folder_of(whole=None)
+    refused(folder, "holds the runs one, whole: give one of them")
 
 
 def test_describe_says_what_is_known(trained):

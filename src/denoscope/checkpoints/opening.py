@@ -1,7 +1,7 @@
 """One door for models: `open_denoiser(where)`.
 
-where: a run folder, one of its snapshots, `bundled:NAME`, `package.module:factory`, or a folder of
-`denoscope distill`.
+where: a run folder, one of its snapshots, a folder of runs that are each of one level,
+`bundled:NAME`, `package.module:factory`, or a folder of `denoscope distill`.
 """
 
 import hashlib
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from denoscope.checkpoints.factories import open_factory
+from denoscope.checkpoints.levelwise_runs import holds_runs, open_levels
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
 from denoscope.closed_form import LinearDenoiser
-from denoscope.denoiser import Denoiser
+from denoscope.denoiser import Denoiser, LevelwiseDenoiser
 from denoscope.errors import InputError
 from denoscope.training import RunRecord
 
@@ -25,7 +26,11 @@ FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Model:
-    """A denoiser and what is known of it. `record` is there where the run is our own."""
+    """A denoiser and what is known of it.
+
+    `record` is there where the run is our own; of several runs, one a level, it is that of the
+    highest.
+    """
 
     denoiser: Denoiser
     where: str
@@ -48,6 +53,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     )
     if _is_distillation(path):
         return _distillation(path, text)
+    if holds_runs(path):
+        return _levelwise(path, text)
     if path.exists():
         denoiser, record, weights = open_run(path)
         return Model(
@@ -63,6 +70,19 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     raise InputError(
         f"no model at {text!r}: give a run folder, a snapshot of one, package.module:factory, or "
         + ", ".join(f"bundled:{name}" for name in bundled_names())
+    )
+
+
+def _levelwise(path: Path, text: str) -> Model:
+    denoisers, records, weights = zip(*open_levels(path), strict=True)
+    archs = dict.fromkeys(record.settings.network.arch for record in records)
+    return Model(
+        denoiser=LevelwiseDenoiser.of(denoisers, name="network"),
+        where=text,
+        family=f"denoscope runs, one a level ({', '.join(archs)})",
+        parameters=sum(p.numel() for one in denoisers for p in one.network.parameters()),
+        content_hash=hashlib.sha256(b"".join(one.read_bytes() for one in weights)).hexdigest(),
+        record=records[0],
     )
 
 

@@ -23,8 +23,11 @@ def is_model(place: str) -> bool:
         return False
     path = Path(place)
     if path.exists():
+        from denoscope.checkpoints.levelwise_runs import holds_runs
+
         records = path / "run.json", path / "distillation.json"
-        return path.suffix == ".safetensors" or any(record.exists() for record in records)
+        known = path.suffix == ".safetensors" or any(record.exists() for record in records)
+        return known or holds_runs(path)
     return ":" in place
 
 
