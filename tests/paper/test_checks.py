@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from denoscope.paper.cells import Cells
+from denoscope.paper.figure import Check
 from denoscope.paper.figures import FIGURES
 from denoscope.paper.measuring import Distillation, GradientDescent, Linearity, Outputs
 from denoscope.paper.presets import PRESETS
@@ -22,7 +23,7 @@ def network(task: Task):
 
 
 def seen(task: Task) -> float | None:
-    return task.subject.kimg  # type: ignore[attr-defined]
+    return task.kimg if isinstance(task, AuditTask) else task.subject.kimg  # type: ignore[attr-defined]
 
 
 def data(task: Task) -> str:
@@ -127,7 +128,8 @@ CASES: list[tuple[int, Callable[[Task], bool], pl.Expr, Callable, str]] = [
         lambda task: network(task).arch == "adm",
         (pl.col("metric") == "identity_cosine") & AT_HIGH,
         lambda mean: mean + 0.06,
-        "architectures are 0.060 apart at some level",
+        "at sigma 22.8 architectures are 0.060 apart, ADM the odd one: RMSE to the clean picture 0.104, of "
+        "the Gaussian 0.100; the network is under-trained there",
     ),
     (
         16,
@@ -145,7 +147,7 @@ CASES: list[tuple[int, Callable[[Task], bool], pl.Expr, Callable, str]] = [
     ),
     (
         17,
-        lambda task: task.subject.data.n == 256,  # type: ignore[attr-defined]
+        lambda task: isinstance(task, Outputs) and task.subject.data.n == 256,
         (pl.col("denoiser") == "gaussian") & (pl.col("metric") == "score_error"),
         lambda mean: mean + 0.1,
         "the closed forms are 0.105 apart",
@@ -228,9 +230,10 @@ def store(tmp_path_factory) -> Store:
     return Store(tmp_path_factory.mktemp("cells"))
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"fig{case[0]}-{case[4][:30]}" for case in CASES])
-def test_one_part_of_a_claim_fails_it(case, store):
-    number, whose, rows, turned, reason = case
+def _check_with(
+    store: Store, number: int, whose: Callable, rows: pl.Expr, turned: Callable
+) -> Check:
+    """The check of a figure where those rows of those tables are turned."""
     figure = FIGURES[f"fig{number}"]
     tasks = figure.needs(CELLS)
     fill(store, tasks, agrees=True)
@@ -242,8 +245,29 @@ def test_one_part_of_a_claim_fails_it(case, store):
         mean = pl.when(rows).then(turned(pl.col("mean"))).otherwise("mean")
         store.write(task, table.with_columns(mean=mean), pictures)
     try:
-        check = figure.check(CELLS, store)
+        return figure.check(CELLS, store)
     finally:
         for one in before.values():
             store.write(*one)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"fig{case[0]}-{case[4][:30]}" for case in CASES])
+def test_one_part_of_a_claim_fails_it(case, store):
+    *turned, reason = case
+    check = _check_with(store, *turned)
     assert (check.holds, check.reason) == (False, reason)
+
+
+def test_where_even_a_perfect_memory_does_not_retrieve_nothing_can_be_told(store):
+    at_end = (pl.col("metric") == "output_nearest") & (pl.col("denoiser") != "gaussian")
+    check = _check_with(
+        store, 18, lambda task: isinstance(task, Outputs), at_end, lambda mean: mean + 0.4
+    )
+    assert check.holds is None
+    assert (
+        "But so is the multi-delta, a perfect memory (0.300 against 0.400 on held" in check.reason
+    )
+    # ... but a narrow network that retrieves is wrong at any level
+    narrow = at_end & (pl.col("denoiser") == "network") & NOISE
+    check = _check_with(store, 18, is_narrow, narrow, lambda mean: mean / 10)
+    assert check.holds is False

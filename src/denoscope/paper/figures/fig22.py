@@ -54,8 +54,8 @@ def draw(cells: Cells, store: Store) -> list[Drawing]:
         Chart(
             "fig-22-weight-difference",
             "The linear model on its way to the Gaussian's weights",
-            "Adam from zero weights (Algorithm 1), so every line starts at 1; at 0 the distilled "
-            "weights are those of the training set's Gaussian denoiser.",
+            "Adam from zero weights (Algorithm 1), so every line starts at 1, the upper rule. Towards 0 "
+            "the distilled weights are those of the training set's Gaussian denoiser.",
             tuple(panels),
             figure="Fig. 22",
         )

@@ -5,11 +5,12 @@ import numpy as np
 from denoscope.paper.cells import Cells
 from denoscope.paper.figure import Check, Drawing, Figure
 from denoscope.paper.measuring import Samples
-from denoscope.paper.reading import DAES, cosines, level_words, mean_picture
+from denoscope.paper.reading import DAES, compared, cosines, level_words, mean_picture
 from denoscope.paper.shared import samples_of, ten_levels
 from denoscope.paper.subject import Subject
 from denoscope.report.palette import denoiser_style
 from denoscope.report.picture_sheet import PictureSheet, SheetRow
+from denoscope.report.wording import sigma_text
 from denoscope.sweeps import Store, Task
 
 __all__ = ["FIGURE"]
@@ -34,7 +35,8 @@ def _dae(cells: Cells) -> Samples:
 
 
 def needs(cells: Cells) -> list[Task]:
-    return [*_sets(cells).values(), _dae(cells)]
+    sets = _sets(cells).values()
+    return [*sets, *(task.linear for task in sets if task.linear), _dae(cells)]
 
 
 def draw(cells: Cells, store: Store) -> list[Drawing]:
@@ -78,6 +80,14 @@ def _rows(pictures: dict[str, np.ndarray]) -> tuple[SheetRow, ...]:
     return tuple(SheetRow(denoiser_style(name).name, some) for name, some in pictures.items())
 
 
+def _linear(store: Store, task: Samples) -> str:
+    """How far the linear model itself is, in words."""
+    assert task.linear is not None  # asked so
+    rows = compared(store.table(task.linear), "linear", "gaussian").sort("mean")
+    sigma, most = rows.select("sigma", "mean").row(-1)
+    return f"the linear model is {most:.3f} from the Gaussian at sigma {sigma_text(sigma)}"
+
+
 def check(cells: Cells, store: Store) -> Check:
     told, tests, values = [], {}, {}
     for name, task in _sets(cells).items():
@@ -94,7 +104,9 @@ def check(cells: Cells, store: Store) -> Check:
             f"{name}: Gaussian-linear {forms:.3f}, network to Gaussian {to['gaussian']:.3f}, to linear "
             f"{to['linear']:.3f}, to multi-delta {to['multi_delta']:.3f}"
         )
-        tests[f"{name}: Gaussian and linear samples {forms:.3f} alike"] = forms > 0.9
+        tests[f"{name}: Gaussian and linear samples {forms:.3f} alike, {_linear(store, task)}"] = (
+            forms > 0.9
+        )
         tests[f"{name}: the multi-delta's samples are as near to the network's"] = (
             min(to["gaussian"], to["linear"]) > to["multi_delta"]
         )

@@ -105,13 +105,20 @@ def check(cells: Cells, store: Store) -> Check:
             unit: _high(rows[gap, unit]) / mean_between(rows[gap, unit], *BELOW)
             for unit in (RMSE, RATIO)
         }
+        length = {
+            band: mean_between(rows[gap, RMSE], *band) / mean_between(rows[gap, RATIO], *band)
+            for band in (BELOW, HIGH)
+        }
         far, linear = _high(rows[gap, RATIO]), _high(rows[linear_gap, RATIO])
         told.append(
             f"{family}: order {order:+.2f}; high over lower levels {grown[RMSE]:.2f} by RMSE, "
             f"{grown[RATIO]:.2f} by ratio; ratio at high noise to Gaussian {far:.3f}, to linear {linear:.3f}"
         )
         tests[f"{family}: the units order the pairs differently ({order:+.2f})"] = order > 0.999
-        tests[f"{family}: the ratio does not raise high noise"] = grown[RATIO] > grown[RMSE]
+        tests[
+            f"{family}: the ratio does not raise high noise, where answers have a root mean square of "
+            f"{length[HIGH]:.2f}, below it {length[BELOW]:.2f}"
+        ] = grown[RATIO] > grown[RMSE]
         tests[
             f"{family}: at high noise the linear model ({linear:.3f}) is not the far nearer ({far:.3f})"
         ] = linear < far / 2

@@ -8,9 +8,9 @@ from denoscope.paper.figures.jacobian_sheet import (
     converged,
     jacobian_sheet,
 )
-from denoscope.paper.measuring import Jacobian
-from denoscope.paper.reading import DAES, mean_between
-from denoscope.paper.shared import jacobian_of
+from denoscope.paper.measuring import Errors, Jacobian
+from denoscope.paper.reading import DAES, beside_gaussian, mean_between
+from denoscope.paper.shared import errors_of, jacobian_of
 from denoscope.report.palette import Style, denoiser_style
 from denoscope.sweeps import Store, Task
 
@@ -26,8 +26,13 @@ def _jacobians(cells: Cells) -> tuple[Jacobian, Jacobian]:
     return jacobian_of(cells, dae, levels), jacobian_of(cells, network, levels)
 
 
+def _errors(cells: Cells) -> Errors:
+    """How well the DAE denoises at all."""
+    return errors_of(cells, cells.main.daes()["ncsnpp"], levels=cells.preset.dae_levels)
+
+
 def needs(cells: Cells) -> list[Task]:
-    return list(_jacobians(cells))
+    return [*_jacobians(cells), _errors(cells)]
 
 
 def draw(cells: Cells, store: Store) -> list[Drawing]:
@@ -48,7 +53,11 @@ def check(cells: Cells, store: Store) -> Check:
     return Check.of(
         f"mean alignment for sigma >= 10: DAE {dae:.2f}, network {network:.2f}; DAE "
         f"{converged(store, tasks[0])}, network {converged(store, tasks[1])}",
-        {f"the network's is {network:.2f}, the DAE's {dae:.2f}": dae > network},
+        {
+            f"the network's is {network:.2f}, the DAE's {dae:.2f}; the DAE at its highest level: "
+            + beside_gaussian(store.table(_errors(cells)), max(cells.preset.dae_levels)): dae
+            > network
+        },
         {"dae": dae, "network": network},
     )
 
