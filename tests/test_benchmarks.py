@@ -246,3 +246,21 @@ def test_a_ladder_from_nothing_and_again_from_its_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["ladder.py", *map(str, words)])
     ladder.main()
     assert (page.read_text(), (study / "claims.json").read_text()) == first
+
+
+def test_early_stopping_is_told_from_what_is_kept():
+    import early_stopping as study
+
+    results = json.loads((study.STUDY / "results.json").read_text())
+    watch = study.read_watch(study.STUDY / "watch.json")
+    assert results["holds"]
+    assert study.holds(results["audits"])
+    results["audits"]["twin"]["1"]["verdict"] = "transitional"
+    assert not study.holds(results["audits"])
+    seen = results["pictures_seen"]
+    assert (watch.before.seen, watch.onset.seen) == (seen["stopped"], seen["stopped_at"])
+    text = study.page({**results, "holds": False}, watch)
+    assert "**Does not hold**" in text
+    assert f"| {watch.onset.seen:,} | transitional" in text
+    block = study.PAGE.read_text().partition("<!-- BEGIN early-stopping -->")[2]
+    assert f"stopped after {seen['stopped_at']:,} of" in block
