@@ -168,7 +168,8 @@ FIGURE = Figure(
     "generalizing network's is close to it; its answers match the Gaussian's, even to noise alone.",
     acceptance="mean RMSE of linear and Gaussian over sigma in 0.1-20 at least 3 times as large for the "
     "smallest and the small set as for the largest; over that of network and Gaussian <= 0.25 for the "
-    "largest, >= 0.5 for the others; at sigma 4 the generalizing network is the nearer to its Gaussian on both kinds of input",
+    "largest, >= 0.5 for the others; at sigma 4 the generalizing network is the nearer to its "
+    "Gaussian on both kinds of input",
     needs=needs,
     draw=draw,
     check=check,
