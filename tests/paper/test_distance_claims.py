@@ -11,7 +11,9 @@ from denoscope.paper.figures.distance_sweep import Point
 def sweep(*points: tuple[float, float, float], high: tuple[float, ...] = ()):
     """(at, distance, copies) of each network; high: distances over sigma in 20-80."""
     made = [
-        Point(at, distance, 0.002, high[i] if high else 0.03, copies, 0.01, 0.0, 0.5)
+        Point(
+            at, distance, 0.002, high[i] if high else 0.03, copies, 0.01, 0.0, 0.5, {1.5: distance}
+        )
         for i, (at, distance, copies) in enumerate(points)
     ]
     return SimpleNamespace(points=lambda cells, store: made)
@@ -79,3 +81,14 @@ def test_training_nears_the_gaussian_and_leaves_it(points, reason):
     holds, said = decided(along_length, sweep(*points))
     assert holds is (reason == "")
     assert reason in said
+
+
+def test_reasons_tell_the_levels_apart():
+    points = [
+        Point(at, 0.2, 0.002, 0.03, copies, 0.01, 0.0, 0.5, {0.47: low, 9.7: high})
+        for at, copies, low, high in ((4, 0.0, 0.1, 0.3), (16, 0.1, 0.2, 0.2), (24, 0.6, 0.3, 0.1))
+    ]
+    made = SimpleNamespace(points=lambda cells, store: points)
+    assert "the narrowest is the nearer at sigma 0.47 of 0.47, 9.7" in decided(along_width, made)[1]
+    by_level = "by level it is nearest at sigma 0.47: 4 (0.00 copies), 9.7: 24 (0.60 copies)"
+    assert by_level in decided(along_length, made)[1]

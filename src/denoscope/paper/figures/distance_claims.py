@@ -64,7 +64,9 @@ def along_width(sweep: DistanceSweep, cells: Cells, store: Store) -> Check:
         f"RMSE to the Gaussian {_told(points, 'width {:g}')}; rho {rho:+.2f}; over 20-80 {high}; "
         f"copies {copies}",
         {
-            f"the distance does not rise with width{_open(points)}{unready}": rho >= 0.9,
+            f"the distance does not rise with width{_open(points)}; {_rising(points)}{unready}": (
+                rho >= 0.9
+            ),
             f"at sigma in 20-80 the narrowest is no farther: {high}": (
                 narrow.high_distance > wide.high_distance
             ),
@@ -88,12 +90,11 @@ def along_length(sweep: DistanceSweep, cells: Cells, store: Store) -> Check:
         f"RMSE to the Gaussian {_told(points, '{:g} thousand')}; nearest at {nearest.at:g} "
         f"({nearest.copies:.2f} of samples copies), at the end {end.copies:.2f}",
         {
-            f"it is nearest at {nearest.at:g} thousand, an end of the training": (
+            f"it is nearest at {nearest.at:g} thousand, an end of the training; {_nearest(points)}": (
                 nearest not in (points[0], end)
             ),
-            f"at {nearest.at:g} thousand {nearest.copies:.2f} of samples are copies already": (
-                nearest.excess <= NOVEL
-            ),
+            f"at {nearest.at:g} thousand {nearest.copies:.2f} of samples are copies already; "
+            f"{_nearest(points)}": nearest.excess <= NOVEL,
             f"at the end only {end.copies:.2f} of samples are copies: it has hardly memorized": (
                 end.excess >= COPIES
             ),
@@ -110,6 +111,23 @@ def along_length(sweep: DistanceSweep, cells: Cells, store: Store) -> Check:
 
 def _told(points: Sequence[Point], words: str) -> str:
     return ", ".join(f"{p.distance:.3f} ({words.format(p.at)})" for p in points)
+
+
+def _rising(points: Sequence[Point]) -> str:
+    """At which levels the distance rises along the sweep, first to last, in words."""
+    first, last = points[0].by_level, points[-1].by_level
+    rising = [f"{sigma:.3g}" for sigma in first if first[sigma] < last[sigma]]
+    return (
+        f"the narrowest is the nearer at sigma {', '.join(rising) or 'none'} of "
+        f"{', '.join(f'{sigma:.3g}' for sigma in first)}"
+    )
+
+
+def _nearest(points: Sequence[Point]) -> str:
+    """When each level is nearest, with the copies at that time, in words."""
+    best = {s: min(points, key=lambda p: p.by_level[s]) for s in points[0].by_level}
+    parts = [f"{s:.3g}: {p.at:g} ({p.copies:.2f} copies)" for s, p in best.items()]
+    return f"by level it is nearest at sigma {', '.join(parts)}"
 
 
 def _open(points: Sequence[Point]) -> str:

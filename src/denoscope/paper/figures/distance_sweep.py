@@ -8,7 +8,9 @@ import numpy as np
 from denoscope.paper.cells import Cells, FamilyCells
 from denoscope.paper.figure import Drawing
 from denoscope.paper.reading import (
+    INTERMEDIATE,
     along_panel,
+    between,
     compared,
     cosines,
     curves_panel,
@@ -43,7 +45,7 @@ class Point:
     at: its N, width or thousands of pictures seen. distance: the mean over sigma in 0.1-20 of its
     RMSE to the Gaussian on held-out pictures; high_distance: the same over 20-80; copies: the share
     of samples with d1/d2 < 1/3, control: that of held-out pictures; likeness: the centred cosine of
-    its samples and the Gaussian's.
+    its samples and the Gaussian's; by_level: the distance at each level in 0.1-20, low to high.
     """
 
     at: float
@@ -54,6 +56,7 @@ class Point:
     copies_error: float
     control: float
     likeness: float
+    by_level: dict[float, float]
 
     @property
     def excess(self) -> float:
@@ -202,4 +205,5 @@ def _measured(at: float, task: AuditTask, store: Store) -> Point:
         copies_error=copies_error,
         control=finished(table, "memorization_ratio", "")[0],
         likeness=float(np.mean(likeness)),
+        by_level=dict(between(distance, *INTERMEDIATE).select("sigma", "mean").iter_rows()),
     )
