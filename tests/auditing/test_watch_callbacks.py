@@ -1,19 +1,23 @@
 """The watch under accelerate and Lightning: who looks, at what, what is kept, where it ends."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+import denoscope
 from denoscope.auditing import AccelerateWatch, MemorizationWatch, lightning_watch
 from denoscope.auditing.watch_callbacks import in_evaluation, pictures_in
 from denoscope.denoiser import FunctionDenoiser, Spec
 from denoscope.errors import InputError
 from denoscope.tables import Look, Verdict
 
+SOURCE = Path(denoscope.__file__).parents[1]
 ONSET = 60  # the scripted looks find memorization from there on
 
 
@@ -149,3 +153,20 @@ def test_without_lightning_it_says_what_to_install(watch, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install lightning"):
         lightning_watch(watch, to_denoiser, "before.ckpt")
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together(tmp_path):
+    example = Path(__file__).parents[2] / "examples" / "08_stop_under_accelerate.py"
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    done = subprocess.run(
+        [sys.executable, *launch, str(example)],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("before.pt is the model after") == 1  # one of them speaks
+    assert (tmp_path / "before.pt").is_file()
