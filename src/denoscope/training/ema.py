@@ -24,7 +24,10 @@ def ema_decay(batch: int, pictures_seen: int, half_life: float) -> float:
 
 @torch.no_grad()
 def update_ema(average: Mapping[str, Tensor], current: Mapping[str, Tensor], beta: float) -> None:
-    """Move `average` towards `current` in place; integer buffers are copied."""
+    """Move `average` towards `current` in place; integer buffers are copied.
+
+    Running statistics of a batch norm are averaged as the weights are, whose activations they describe.
+    """
     for name, value in average.items():
         if value.is_floating_point():
             value.lerp_(current[name], 1 - beta)
