@@ -20,7 +20,7 @@ from denoscope.denoiser import Denoiser, as_sigma, check_denoiser, snap_to_level
 from denoscope.errors import InputError, RunError
 from denoscope.sampling.solvers import SOLVERS, Solver
 
-__all__ = ["Step", "sample", "trajectory"]
+__all__ = ["Step", "checked_levels", "checked_state", "continued", "sample", "trajectory"]
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,42 @@ def trajectory(
     another shape than the denoiser's, an unknown solver; RunError, naming the level, where the
     denoiser returns NaN or infinity.
     """
+    asked = checked_levels(levels)
+    check_denoiser(denoiser)
+    used = snap_to_levels(denoiser.spec, asked)
+    return continued(
+        denoiser, float(used[0]) * checked_state(denoiser, noise), asked, solver=solver
+    )
+
+
+def continued(
+    denoiser: Denoiser,
+    state: Tensor,
+    levels: Tensor | Sequence[float],
+    start: int = 0,
+    solver: str = "euler",
+) -> Iterator[Step]:
+    """Walk on from a state at levels[start]: the Steps from index `start` to the last.
+
+    state: (B, C, H, W), as `Step.x`, a noisy picture at the level used there, in any float dtype.
+    levels: the whole grid, as for `trajectory`. Unchanged, a trajectory's own state gives its
+    remaining steps bit for bit; changed, what would have come of another (`perturbation`). With
+    x0 + sigma eps it shows what the sampler makes of a noisy picture.
+
+    Raises InputError as `trajectory`, and where there is no level `start`; RunError as it does.
+    """
     if solver not in SOLVERS:
         raise InputError(f"solver {solver!r} is unknown; choose from {', '.join(SOLVERS)}")
-    check_denoiser(denoiser)
-    asked = _checked_levels(levels)
-    shape = tuple(denoiser.spec.shape)
-    if noise.ndim != 4 or tuple(noise.shape[1:]) != shape or not noise.is_floating_point():
-        raise InputError(
-            f"{denoiser.spec.name}: noise is {noise.dtype} {tuple(noise.shape)}; "
-            f"give floats of shape (B, {', '.join(map(str, shape))})"
-        )
-    if not bool(torch.isfinite(noise).all()):
-        raise InputError("noise holds NaN or infinity; give standard normal noise")
-    return _walk(denoiser, noise, asked, SOLVERS[solver])
+    x = checked_state(denoiser, state)
+    asked = checked_levels(levels)
+    if not 0 <= start < len(asked):
+        raise InputError(f"start {start} of {len(asked)} levels; give 0 to {len(asked) - 1}")
+    return _walk(denoiser, x, asked, start, SOLVERS[solver])
 
 
-def _walk(denoiser: Denoiser, noise: Tensor, asked: Tensor, solver: Solver) -> Iterator[Step]:
+def _walk(
+    denoiser: Denoiser, x: Tensor, asked: Tensor, start: int, solver: Solver
+) -> Iterator[Step]:
     used: list[float] = snap_to_levels(denoiser.spec, asked).tolist()
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
@@ -86,8 +106,7 @@ def _walk(denoiser: Denoiser, noise: Tensor, asked: Tensor, solver: Solver) -> I
             )
         return x0_hat.to(torch.float64)
 
-    x = used[0] * noise.detach().to(torch.float64)
-    for index, sigma in enumerate(used):
+    for index, sigma in enumerate(used[start:], start):
         x0_hat = denoise(x, sigma)
         yield Step(index, float(asked[index]), sigma, x, x0_hat)
         if index + 1 < len(used):
@@ -123,7 +142,7 @@ def sample(
     return torch.cat(finals)
 
 
-def _checked_levels(levels: Tensor | Sequence[float]) -> Tensor:
+def checked_levels(levels: Tensor | Sequence[float]) -> Tensor:
     """float64 (n,) on the CPU, positive, finite, strictly decreasing."""
     asked = torch.as_tensor(levels, dtype=torch.float64).detach().cpu()
     if asked.ndim != 1 or len(asked) == 0:
@@ -139,3 +158,17 @@ def _checked_levels(levels: Tensor | Sequence[float]) -> Tensor:
             "sort them from high to low and leave out repeats"
         )
     return asked
+
+
+def checked_state(denoiser: Denoiser, state: Tensor) -> Tensor:
+    """Noise or a noisy state as float64 (B, C, H, W); InputError where it does not fit the denoiser."""
+    spec = check_denoiser(denoiser).spec
+    shape = tuple(spec.shape)
+    if state.ndim != 4 or tuple(state.shape[1:]) != shape or not state.is_floating_point():
+        raise InputError(
+            f"{spec.name}: noise or state is {state.dtype} {tuple(state.shape)}; "
+            f"give floats of shape (B, {', '.join(map(str, shape))})"
+        )
+    if not bool(torch.isfinite(state).all()):
+        raise InputError(f"{spec.name}: noise or state holds NaN or infinity; give finite values")
+    return state.detach().to(torch.float64)
