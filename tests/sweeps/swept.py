@@ -89,4 +89,6 @@ def assert_nothing_half(out):
     left = [path for kind in ("audit", "train") for path in (out / kind / ".writing").glob("*")]
     assert not left
     # What a killed training needed to go on stays as it was, once the weights are there.
-    assert not [path for path in out.rglob("*.partial") if path.parent.name != "resume"]
+    left = [str(path) for path in out.rglob("*.partial") if path.parent.name != "resume"]
+    assert not left
+    assert not list(out.rglob(".failed"))  # a kill is no failure

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from denoscope.errors import InputError
-from denoscope.sweeps.engine import Report, execute
+from denoscope.sweeps.engine import Outcome, Report, execute
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.task import Task
 
@@ -141,7 +141,14 @@ def _work(root: Path, threads: int, pipe: Connection) -> None:
     while True:
         task = tasks.get()
         outcome, message = execute(task, store, _Progress(pipe))
-        pipe.send((outcome, 1.0, message))
+        _tell(pipe, (outcome, 1.0, message))
+
+
+def _tell(pipe: Connection, words: tuple[Outcome, float, str]) -> None:
+    try:
+        pipe.send(words)
+    except OSError:
+        os._exit(1)  # the parent is gone: no failure of the task, which goes on with the next sweep
 
 
 def _listen(pipe: Connection, tasks: "SimpleQueue[Task]") -> None:
@@ -149,7 +156,7 @@ def _listen(pipe: Connection, tasks: "SimpleQueue[Task]") -> None:
         while True:
             tasks.put(pipe.recv())
     except (EOFError, OSError):
-        os._exit(1)  # the parent is gone
+        os._exit(1)
 
 
 class _Progress:
@@ -162,4 +169,4 @@ class _Progress:
         now = time.monotonic()
         if now - self.told >= EVERY:
             self.told = now
-            self.pipe.send(("running", fraction, ""))
+            _tell(self.pipe, ("running", fraction, ""))
