@@ -145,8 +145,8 @@ class MemorizationWatch:
         found = decide(read_signals(recorder, inside), notes, missing=False)
         if found.label == "undertrained":  # whatever it would draw
             return found
-        drawn = {"count": samples, "batch": size, "rivals": False}
-        sample_evidence(bench, recorder, train, new, groups, levels, **drawn)
+        where = (bench, recorder, train, new, groups, levels)
+        sample_evidence(*where, count=samples, batch=size, rivals=False)
         return decide(read_signals(recorder, inside), notes, missing=False)
 
     def _on_bench(self, denoiser: Denoiser) -> tuple[Bench, Tensor]:

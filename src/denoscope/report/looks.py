@@ -72,4 +72,5 @@ def _panel(
     marks = [look.seen / 1000 for look in (record.before, record.onset) if look is not None]
     data = alt.Data(values=[{"at": at} for at in marks])
     lines = alt.Chart(data).mark_rule(color=MUTED, strokeWidth=1.5, strokeDash=[2, 2])
+    assert isinstance(panel.drawing, alt.LayerChart)
     return replace(panel, drawing=alt.layer(lines.encode(x=alt.X("at:Q")), *panel.drawing.layer))
