@@ -9,15 +9,13 @@ or is not there, it says "not yet run". The page's own words stand outside of th
 """
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 from doc_blocks import fill_block, markdown_table
 
-from denoscope.errors import InputError
 from denoscope.paper import FIGURES, PRESETS, Claim, Figure
-from denoscope.paper.claims import not_run
+from denoscope.paper.claims import not_run, read_claims
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -26,25 +24,7 @@ BLOCK = "paper"
 NOT_RUN = "not yet run"
 SIGNS = {"holds": "holds", "does not hold": "**does not hold**", "cannot tell": "cannot tell"}
 
-__all__ = ["gallery", "read_claims"]
-
-
-def read_claims(study: Path) -> dict[int, Claim]:
-    """Figure number -> its row of STUDY/claims.json; {} where there is none.
-
-    Raises InputError for a file that is no table of claims.
-    """
-    path = study / "claims.json"
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [Claim.model_validate(row) for row in content["claims"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is no table of claims: let `denoscope reproduce --tables {study}` write it"
-        ) from error
-    return {row.figure: row for row in rows}
+__all__ = ["gallery"]
 
 
 def gallery(studies: dict[str, Path], show: str, page: Path) -> str:
@@ -52,7 +32,7 @@ def gallery(studies: dict[str, Path], show: str, page: Path) -> str:
 
     studies: preset -> its folder, there or not. show: the study whose drawings are shown.
     """
-    claims = {name: read_claims(study) for name, study in studies.items()}
+    claims = {name: read_claims(study / "claims.json")[1] for name, study in studies.items()}
     shown = studies[show]
     parts = [_setting(show), _summary(claims), _table(claims)]
     for figure in FIGURES.values():

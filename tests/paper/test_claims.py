@@ -1,6 +1,9 @@
 import json
 
-from denoscope.paper.claims import Claim, claim_of, claims_json, claims_markdown, not_run
+import pytest
+
+from denoscope.errors import InputError
+from denoscope.paper.claims import Claim, claim_of, claims_json, not_run, read_claims
 from denoscope.paper.figure import Check, Figure
 
 FIGURE = Figure(
@@ -23,11 +26,19 @@ def test_what_was_measured_becomes_a_row():
     assert claim_of(FIGURE, Check("", False, "", {"rho": float("nan")})).values == {}
 
 
-def test_claims_round_trip_and_read_as_a_table():
-    claims = [claim_of(FIGURE, Check("a | b", False, "why"))]
+def test_claims_round_trip():
+    claims = [claim_of(FIGURE, Check("a, b", False, "why"))]
     content = json.loads(claims_json("cpu", claims))
     assert content["preset"] == "cpu"
     assert [Claim.model_validate(row) for row in content["claims"]] == claims
-    assert claims_markdown(claims).splitlines()[-1] == (
-        r"| 7 | narrow is nearer | a \| b *why* | does not hold |"
-    )
+
+
+def test_claims_read_back_and_other_files_refused(tmp_path):
+    path = tmp_path / "claims.json"
+    assert read_claims(path) == ("", {})
+    claims = [claim_of(FIGURE, Check("a 1", True))]
+    path.write_bytes(claims_json("cpu", claims))
+    assert read_claims(path) == ("cpu", {7: claims[0]})
+    path.write_text('{"claims": [{"figure": "seven"}]}')
+    with pytest.raises(InputError, match="is no table of claims"):
+        read_claims(path)

@@ -35,6 +35,7 @@ def test_cells_are_shared_by_their_roles(name):
     assert small in [subject.train for subject in cells.ladder()]
     assert small == cells.widths()[-1].train == cells.lengths()[0].train
     assert small == cells.twins(cells.family.small)[0].train
+    assert cells.lengths()[-1] == cells.small()
     one, two = cells.twins()
     assert (one.data.n, two.data.twin) == (cells.family.twin, 2)
     assert all(len(dae.trains) == len(cells.preset.dae_levels) for dae in cells.daes().values())

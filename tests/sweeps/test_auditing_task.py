@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from denoscope.sweeps import AuditTask, run_tasks
+from denoscope.sweeps import AuditTask, run_tasks, study_pictures
 from denoscope.tables import read_audit
+from denoscope.training import DataRecord
 
 SMALL = {"pictures": 6, "samples": 4, "levels": 3}
 
@@ -48,14 +49,15 @@ def test_cells_of_a_ladder_see_the_same_held_out_pictures(store, tiny_settings, 
     assert len(seen[0]) == 6
 
 
-def test_a_twin_never_sees_its_other(tiny_settings, digits):
-    from denoscope.sweeps import TrainTask
-
+def test_a_twin_never_sees_its_other(digits):
     one, two, _ = digits.twins(16)
-    train = TrainTask.of(tiny_settings, digits, 16, where="digits", twin=2)
-    held_out = set(AuditTask(train=train)._held_out(digits).ids.tolist())
-    assert not held_out & {*one.ids.tolist(), *two.ids.tolist()}
+    data = DataRecord.of(digits, 16, where="digits", twin=2)
+    train, held_out = study_pictures(data)
+    assert train.ids.tolist() == two.ids.tolist()
+    assert not {*held_out.ids.tolist()} & {*one.ids.tolist(), *two.ids.tolist()}
     assert len(held_out) == len(digits) - 32
+    assert len(study_pictures(data, beyond=1000)[1]) == len(digits) - 1000
+    assert study_pictures(data, held_out="mnist-5k", most=7)[1].source.startswith("mnist-5k")
 
 
 def test_the_end_is_one_moment(tiny_training):

@@ -60,7 +60,7 @@ def reproduce_figures(
     _tell_claims(voice, claims)
     voice.say()
     if tables is not None:
-        voice.say(f"tables: {work.collect(tables, claims)}")
+        voice.say(f"tables: {work.collect(tables)}")
     voice.say(f"figures: {out / 'figures'} ({len(drawn)} files)")
     voice.say(f"claims: {path}")
     if left and not work.failed:

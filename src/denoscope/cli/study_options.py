@@ -135,6 +135,6 @@ Tables = Annotated[
         metavar="DIR",
         rich_help_panel=OUTPUT,
         show_default=False,
-        help="Copy all tables and claims here, to keep.",
+        help="Copy all tables, claims and drawings here, to keep.",
     ),
 ]

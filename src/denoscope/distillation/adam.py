@@ -24,7 +24,7 @@ from denoscope.distillation.teacher import Teacher
 from denoscope.distillation.unseen import Unseen
 from denoscope.errors import InputError
 from denoscope.images import Pictures
-from denoscope.metrics import Estimate, Moments
+from denoscope.metrics import Estimate, Moments, symmetry_defect, weight_difference
 
 __all__ = ["PAPER_RATES", "Epoch", "descend", "paper_rate"]
 
@@ -163,8 +163,7 @@ def _standing(
     judge: Unseen,
     spent: int,
 ) -> Epoch:
-    errors, size = judge.errors(found), found.matrix.norm()
-    gap = (found.matrix - control.matrix).norm() / control.matrix.norm()
+    errors = judge.errors(found)
     return Epoch(
         number=number,
         rate=rate,
@@ -173,7 +172,7 @@ def _standing(
         validation=Moments.of(steer.errors(found)).estimate,
         score=Moments.of(errors).estimate,
         errors=errors,
-        weight_difference=float(gap) ** 2,
-        symmetry_defect=float((found.matrix - found.matrix.T).norm() / size) if size else 0.0,
+        weight_difference=weight_difference(found.matrix, control.matrix),
+        symmetry_defect=symmetry_defect(found.matrix) if number else 0.0,
         evaluations=spent,
     )

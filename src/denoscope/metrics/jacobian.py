@@ -50,8 +50,8 @@ class Jacobian:
         self.name, self.sigma, self.d = denoiser.spec.name, float(sigma), at.numel()
         self.products = 0
         self._like = at
-        self.x0_hat, self._pull = torch.func.vjp(lambda y: denoiser(y, level), at)
-        _, self._push = torch.func.vjp(lambda u: self._pull(u)[0], torch.zeros_like(at))
+        self.x0_hat, self._pull = torch.func.vjp(lambda y: denoiser(y, level), at)  # type: ignore
+        _, self._push = torch.func.vjp(lambda u: self._pull(u)[0], torch.zeros_like(at))  # type: ignore
 
     def times(self, v: Tensor) -> Tensor:
         """J v, (d, k), for v (d, k)."""

@@ -1,6 +1,6 @@
 """Every figure of the paper: what it needs, what it draws, the claim it checks, at four sizes."""
 
-from denoscope.paper.claims import Claim, claims_markdown
+from denoscope.paper.claims import Claim, read_claims
 from denoscope.paper.figure import Check, Figure
 from denoscope.paper.figures import FIGURES, NAMED, figures_named
 from denoscope.paper.preset import Preset
@@ -17,8 +17,8 @@ __all__ = [
     "Plan",
     "Preset",
     "Reproduction",
-    "claims_markdown",
     "figures_named",
     "preset_named",
+    "read_claims",
     "with_data",
 ]

@@ -4,14 +4,12 @@ Two figures that ask for the same network get the same cell, which is trained on
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
-from denoscope.images import Pictures, open_images
 from denoscope.networks import NetworkSettings
 from denoscope.paper.preset import DaeRecipe, Family, Preset
 from denoscope.paper.subject import Subject
-from denoscope.sweeps import TrainTask
+from denoscope.sweeps import TrainTask, open_whole
 from denoscope.training import DataRecord, TrainSettings
 
 __all__ = ["Cells", "FamilyCells"]
@@ -102,7 +100,7 @@ class FamilyCells:
                 twin=twin,
             )
         return DataRecord.of(
-            _pictures(data.where, data.size), n, where=data.where, size=data.size, twin=twin
+            open_whole(data.where, data.size), n, where=data.where, size=data.size, twin=twin
         )
 
     def subject(self, *trains: TrainTask, kimg: float | None = None) -> Subject:
@@ -179,9 +177,3 @@ class Cells:
     @property
     def second(self) -> FamilyCells:
         return FamilyCells(self.preset.second, self.preset, self.opened)
-
-
-@cache
-def _pictures(where: str, size: int | None) -> Pictures:
-    """The whole set, opened once a process."""
-    return open_images(where, size=size)

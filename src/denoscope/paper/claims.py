@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterable
 from math import isnan
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from denoscope.errors import InputError
 from denoscope.paper.figure import Check, Figure
 
-__all__ = ["Claim", "claim_of", "claims_json", "claims_markdown", "not_run"]
+__all__ = ["Claim", "claim_of", "claims_json", "not_run", "read_claims"]
 
 State = Literal["holds", "does not hold", "cannot tell", "not run"]
 
@@ -58,18 +60,25 @@ def _row(figure: Figure, state: State) -> Claim:
     )
 
 
+def read_claims(path: Path) -> tuple[str, dict[int, Claim]]:
+    """(preset, figure number -> its row) of a claims.json; ("", {}) where there is none.
+
+    Raises InputError for a file that is no table of claims.
+    """
+    if not path.is_file():
+        return "", {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = [Claim.model_validate(row) for row in content["claims"]]
+        return str(content["preset"]), {row.figure: row for row in rows}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is no table of claims: move it away, and let `denoscope reproduce` write it"
+        ) from error
+
+
 def claims_json(preset: str, claims: Iterable[Claim]) -> bytes:
     """claims.json: {"schema_version": 1, "preset": ..., "claims": [...]}."""
     rows = [claim.model_dump(mode="json") for claim in claims]
     content = {"schema_version": 1, "preset": preset, "claims": rows}
     return (json.dumps(content, indent=2) + "\n").encode()
-
-
-def claims_markdown(claims: Iterable[Claim]) -> str:
-    """A table for the docs."""
-    lines = ["| Fig. | claim | measured | |", "|---|---|---|---|"]
-    for one in claims:
-        measured = one.measured + (f" *{one.reason}*" if one.reason else "")
-        cells = (str(one.figure), one.claim, measured, one.state)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"

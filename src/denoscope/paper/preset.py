@@ -94,4 +94,3 @@ class Preset(_Frozen):
     """The paper's gradient descent is repeated at every level (10) or every second one (5)."""
     jacobian_vectors: int = 16
     jacobian_levels: int = 20
-    device: Literal["cpu", "cuda"] = "cpu"

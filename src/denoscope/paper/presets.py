@@ -134,7 +134,6 @@ GPU = Preset(
         DaeRecipe(arch="ncsnpp", width=64, kimg=96, batch=128),
     ),
     distill_budget=8000,
-    device="cuda",
 )
 
 PAPER = Preset(
@@ -192,7 +191,6 @@ PAPER = Preset(
     distill_pictures=20_000,
     distill_budget=100_000,
     adam_pictures=20_000,
-    device="cuda",
 )
 
 PRESETS = {preset.name: preset for preset in (QUICK, CPU, GPU, PAPER)}

@@ -34,7 +34,7 @@ __all__ = [
     "series_styles",
 ]
 
-COPIES, NOVEL = 0.40, 0.05  # the verdict's lines for copies beyond the held-out control
+COPIES, NOVEL = 0.5, 0.1  # shares of copies beyond those among held-out pictures
 INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1 (their 0.116 to 20 on the grid)
 HUES = ("#d9621e", "#b5446e", "#8458b3", "#4a6fc4", "#1f8fa8", "#0a9a74", "#5b8c2a", "#222222")
 EVERYWHERE = (0.0016, 100.0)

@@ -1,6 +1,6 @@
 """Reproduce the paper's figures: plan the tasks, run what is missing, draw, check the claims."""
 
-import json
+import shutil
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import Literal
 from denoscope.errors import InputError
 from denoscope.images import open_images
 from denoscope.paper.cells import Cells
-from denoscope.paper.claims import Claim, claim_of, claims_json, not_run
+from denoscope.paper.claims import Claim, claim_of, claims_json, not_run, read_claims
 from denoscope.paper.collecting import collect
 from denoscope.paper.figure import Drawing, Figure
+from denoscope.paper.figures import FIGURES
 from denoscope.paper.preset import Preset
 from denoscope.report.chart import Chart
 from denoscope.report.print import print_chart
@@ -133,15 +134,28 @@ class Reproduction:
     def save_claims(self, claims: Sequence[Claim], name: str = "claims.json") -> Path:
         """out/NAME; claims of other figures that are there already are kept."""
         path = self.out / name
-        kept = _read_claims(path, self.preset.name)
+        preset, kept = read_claims(path)
+        if preset not in ("", self.preset.name):
+            raise InputError(
+                f"{path} holds the claims of preset {preset}: give another --out for {self.preset.name}"
+            )
         for claim in claims:
             kept[claim.figure] = claim
         rows = [kept[number] for number in sorted(kept)]
         return write_file(path, claims_json(self.preset.name, rows))
 
-    def collect(self, folder: Path, claims: Sequence[Claim]) -> Path:
-        """The tables of all that is done, and the claims, into a folder that can be kept."""
-        return collect(folder, self.preset.name, self.plan().tasks, self.store, claims)
+    def collect(self, folder: Path) -> Path:
+        """All that this folder has come to, of every figure, into one that can be kept: tables, claims
+        and drawings, without weights.
+        """
+        whole = Reproduction(self.preset, list(FIGURES.values()), self.out)
+        _, claims = read_claims(self.out / "claims.json")
+        rows = [claims[number] for number in sorted(claims)]
+        collect(folder, self.preset.name, whole.plan().tasks, self.store, rows)
+        (folder / "figures").mkdir(exist_ok=True)
+        for drawing in sorted((self.out / "figures").glob("*.png")):
+            shutil.copyfile(drawing, folder / "figures" / drawing.name)
+        return folder
 
     def _lacking(self, figure: Figure) -> str:
         """Why a figure cannot be drawn: the first task that is not there; empty where all are."""
@@ -158,20 +172,3 @@ def write_drawing(drawing: Drawing, folder: Path) -> Iterator[Path]:
             yield write_file(folder / f"{drawing.name}.{ending}", content)
     else:
         yield write_file(folder / f"{drawing.name}.png", drawing.to_png())
-
-
-def _read_claims(path: Path, preset: str) -> dict[int, Claim]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [Claim.model_validate(row) for row in content["claims"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is no table of claims: move it away, or give another --out"
-        ) from error
-    if content.get("preset") != preset:
-        raise InputError(
-            f"{path} holds the claims of preset {content.get('preset')}: give another --out for {preset}"
-        )
-    return {row.figure: row for row in rows}

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from denoscope.checkpoints import describe_model
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import Denoiser, LevelwiseDenoiser
-from denoscope.images import Pictures, open_images
-from denoscope.sweeps import Store, TrainTask
+from denoscope.images import Pictures
+from denoscope.sweeps import Store, TrainTask, study_pictures
 from denoscope.training import DataRecord
 
-__all__ = ["MOST_HELD_OUT", "Subject", "View"]
+__all__ = ["Subject", "View"]
 
 MOST_HELD_OUT = 4000  # held-out pictures looked at, whatever the set has
 
@@ -34,6 +34,13 @@ class Subject(BaseModel):
     beyond: int = 0
     held_out: str | None = None
     bundled: str = ""
+
+    @field_validator("kimg")
+    @classmethod
+    def _end_is_none(cls, kimg: float | None, info: ValidationInfo) -> float | None:
+        """The end of the training has one name, and so one measurement."""
+        trains = info.data.get("trains")
+        return None if trains and kimg == trains[0].settings.kimg else kimg
 
     @property
     def train(self) -> TrainTask:
@@ -71,7 +78,7 @@ class Subject(BaseModel):
             denoiser = self.train.denoiser(store, self.kimg)
         else:
             denoiser = LevelwiseDenoiser.of([train.denoiser(store) for train in self.trains])
-        train, held_out = split(self.data, self.beyond, self.held_out)
+        train, held_out = study_pictures(self.data, self.beyond, self.held_out, MOST_HELD_OUT)
         return View(denoiser, train, held_out)
 
 
@@ -92,21 +99,8 @@ class View:
         return MultiDeltaDenoiser(self.train)
 
 
-def split(data: DataRecord, beyond: int, held_out: str | None = None) -> tuple[Pictures, Pictures]:
-    """(train, held_out), the latter from outside the first `beyond` pictures of the permutation, or
-    from another set.
-    """
-    whole = open_images(data.where, size=data.size)
-    train, rest = data.split(whole)
-    if held_out is not None:
-        rest = open_images(held_out, size=train.shape[-1])
-    elif beyond:
-        rest = whole.split(min(max(beyond, data.n), len(whole)), data.split_seed)[1]
-    return train, rest.take(slice(0, MOST_HELD_OUT))
-
-
 def _bundled(name: str) -> View:
     model = describe_model(f"bundled:{name}")
     assert model.record is not None  # ours always have one
-    train, held_out = split(model.record.data, 0)
+    train, held_out = study_pictures(model.record.data, most=MOST_HELD_OUT)
     return View(model.denoiser, train, held_out)

@@ -3,11 +3,12 @@
 from denoscope.sweeps.auditing import AuditTask
 from denoscope.sweeps.engine import Engine
 from denoscope.sweeps.gathering import begin_study, check_study_folder, gather
+from denoscope.sweeps.pictures import open_whole, study_pictures
 from denoscope.sweeps.running import Event, expand, run_tasks
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.study import Study
 from denoscope.sweeps.task import Task, task_seconds
-from denoscope.sweeps.training import TrainTask, open_whole
+from denoscope.sweeps.training import TrainTask
 
 __all__ = [
     "AuditTask",
@@ -23,5 +24,6 @@ __all__ = [
     "gather",
     "open_whole",
     "run_tasks",
+    "study_pictures",
     "task_seconds",
 ]

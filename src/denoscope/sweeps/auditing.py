@@ -10,12 +10,12 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator
 
 from denoscope.auditing import Audit, audit, count_evaluations
-from denoscope.images import Pictures, open_images
 from denoscope.noise import karras_levels
 from denoscope.sweeps.cost import RATE, evaluation_seconds
+from denoscope.sweeps.pictures import study_pictures
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.task import Task
-from denoscope.sweeps.training import TrainTask, open_whole
+from denoscope.sweeps.training import TrainTask
 from denoscope.tables import ModelNote
 
 __all__ = ["HELD_OUT", "AuditTask"]
@@ -67,9 +67,7 @@ class AuditTask(Task):
     def run(self, store: Store, report: Callable[[float], None]) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         data = self.train.data
-        whole = open_whole(data)
-        train, _ = data.split(whole)
-        held_out = self._held_out(whole).take(slice(0, HELD_OUT))
+        train, held_out = study_pictures(data, self.beyond, self.held_out, HELD_OUT)
         denoiser = self.train.denoiser(store, self.kimg).to(device)
         total = count_evaluations(
             self.levels, len(train), len(held_out), self.pictures, self.samples
@@ -102,13 +100,6 @@ class AuditTask(Task):
         )
         with store.writing(self) as folder:
             _in_cell(found, self.cell).save(folder)
-
-    def _held_out(self, whole: Pictures) -> Pictures:
-        data = self.train.data
-        if self.held_out is not None:
-            return open_images(self.held_out, size=whole.shape[-1])
-        inside = max(self.beyond, data.n * (2 if data.twin else 1))
-        return whole.split(min(inside, len(whole)), data.split_seed)[1]
 
     @property
     def cell(self) -> str:

@@ -34,6 +34,10 @@ class Task(BaseModel, ABC):
     ends_with: ClassVar[str] = ""
     """The last file of a folder that is not written whole, but grows and is resumed."""
 
+    version: ClassVar[int] = 1
+    """Part of the name, from 2 on: raised when the code gives other results for the same content, so
+    that older ones are not taken for them."""
+
     def content(self) -> dict[str, Any]:
         """What the name is made of, as JSON values: every field that has not its default value.
 
@@ -49,9 +53,13 @@ class Task(BaseModel, ABC):
 
     @property
     def digest(self) -> str:
-        """The first 12 hex digits of the SHA-256 of (kind, content) as canonical JSON."""
+        """The first 12 hex digits of the SHA-256 of (kind, version, content) as canonical JSON."""
+        version = [self.version] if self.version > 1 else []
         canonical = json.dumps(
-            [self.kind, self.content()], sort_keys=True, separators=(",", ":"), allow_nan=False
+            [self.kind, *version, self.content()],
+            sort_keys=True,
+            separators=(",", ":"),
+            allow_nan=False,
         )
         return hashlib.sha256(canonical.encode()).hexdigest()[:DIGITS]
 

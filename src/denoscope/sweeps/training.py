@@ -1,21 +1,21 @@
 """A training as a task: its result is a run folder, as `denoscope train` leaves it."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import ClassVar, Literal
 
 from denoscope.checkpoints import NetworkDenoiser
 from denoscope.checkpoints.runs import open_run, untrained_run
 from denoscope.errors import InputError
-from denoscope.images import Pictures, open_images
+from denoscope.images import Pictures
 from denoscope.sweeps.cost import step_seconds
+from denoscope.sweeps.pictures import study_pictures
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.task import Task
 from denoscope.tables import write_file
 from denoscope.training import DataRecord, RunRecord, TrainSettings, train
 from denoscope.training.folder import snapshot_path
 
-__all__ = ["TrainTask", "open_whole"]
+__all__ = ["TrainTask"]
 
 
 class TrainTask(Task):
@@ -55,7 +55,7 @@ class TrainTask(Task):
 
     def run(self, store: Store, report: Callable[[float], None]) -> None:
         folder = store.folder(self)
-        pictures, _ = self.data.split(open_whole(self.data))
+        pictures, _ = study_pictures(self.data, most=0)
         record = folder / "run.json"
         if record.exists() and (before := RunRecord.read(record)).data != self.data:
             # The same pictures, now found elsewhere.
@@ -79,13 +79,3 @@ class TrainTask(Task):
             told = ", ".join(f"{k:g}" for k in (0, *settings.snapshots_kimg, settings.kimg))
             raise InputError(f"{self.name} keeps no weights at {kimg:g} kimg: choose from {told}")
         return open_run(snapshot_path(store.folder(self), kimg))[0]
-
-
-@lru_cache(maxsize=2)
-def _opened(where: str, size: int | None) -> Pictures:
-    return open_images(where, size=size)
-
-
-def open_whole(data: DataRecord) -> Pictures:
-    """The whole set of a record, opened once a process."""
-    return _opened(data.where, data.size)

@@ -14,7 +14,7 @@ __all__ = ["LENGTH_RULE", "N_RULE", "WIDTH_RULE", "along_images", "along_length"
 
 N_RULE = (
     "Spearman's rho of (N, mean RMSE to the Gaussian for sigma in 0.1-20, held-out inputs) <= -0.9; "
-    "copies beyond the held-out control: at least 0.40 of samples at the smallest N, at most 0.05 at the "
+    "copies beyond the held-out control: at least 0.5 of samples at the smallest N, at most 0.1 at the "
     "largest"
 )
 WIDTH_RULE = (
@@ -23,8 +23,8 @@ WIDTH_RULE = (
 )
 LENGTH_RULE = (
     "the mean RMSE to the Gaussian for sigma in 0.1-20 is lowest inside the training, neither before it "
-    "nor at its end; copies beyond the held-out control are at most 0.05 of samples there and at least "
-    "0.40 at the end"
+    "nor at its end; copies beyond the held-out control are at most 0.1 of samples there and at least "
+    "0.5 at the end"
 )
 
 

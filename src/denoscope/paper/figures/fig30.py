@@ -45,8 +45,8 @@ def draw(cells: Cells, store: Store) -> list[Drawing]:
         Chart(
             "fig-30-change",
             "What a push along the first singular vector changes in the finished picture",
-            "RMSE between the finished pictures with and without the push. Strength 1 is sigma times "
-            "the root of two: as far as two draws of the noise lie apart in one direction.",
+            "RMSE between the finished pictures with and without the push. Strength 1 is sigma: "
+            "as far as the noise deviates in one direction.",
             (
                 along_panel(
                     parts,

@@ -10,7 +10,7 @@ from denoscope.closed_form import LinearDenoiser
 from denoscope.denoiser import Denoiser, as_sigma
 from denoscope.distillation import LevelFit, Splits, distill, linear_denoiser
 from denoscope.images import Pictures
-from denoscope.metrics import score_error, score_error_norm_ratio
+from denoscope.metrics import score_error, score_error_norm_ratio, vector_correlation
 from denoscope.noise import karras_levels, noise
 from denoscope.paper.measuring.measurement import (
     Ledger,
@@ -112,9 +112,9 @@ class Distillation(Measurement):
         leading = min(LEADING, len(s))
         for name, values in (("linear", s), ("gaussian", s_form)):
             ledger.spectrum("singular_value", values[:leading], denoiser=name, **keys)
-        match = (u[:, :leading].T @ u_form[:, :leading]).abs()
+        match = vector_correlation(u[:, :leading], u_form[:, :leading])
         ledger.spectrum("vector_correlation", match.diagonal(), denoiser="linear", **keys)
-        bytes_ = (255 * match.clamp(max=1)).round().to(torch.uint8)
+        bytes_ = (255 * match).round().to(torch.uint8)
         ledger.pictures[f"correlation/{place}"] = bytes_[None, None].numpy()
         if abs(fit.sigma - SHOWN) < 0.1:
             shape = view.train.shape

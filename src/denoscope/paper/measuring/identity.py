@@ -2,9 +2,8 @@
 
 from typing import ClassVar
 
-import torch
-
 from denoscope.denoiser import as_sigma
+from denoscope.metrics import identity_cosine, identity_difference
 from denoscope.noise import karras_levels
 from denoscope.paper.measuring.measurement import (
     Ledger,
@@ -44,9 +43,6 @@ class Identity(Measurement):
             for name, form in (("network", view.denoiser), ("gaussian", view.gaussian)):
                 answer = form(x, as_sigma(sigma, x))
                 keys = {"denoiser": name, "sigma": sigma}
-                flat, given = answer.flatten(1).double(), x.flatten(1).double()
-                share = (flat - given).square().sum(1) / given.square().sum(1)
-                ledger.values("identity_difference", share, **keys)
-                cosine = torch.nn.functional.cosine_similarity(flat, given)
-                ledger.values("identity_cosine", cosine, **keys)
+                ledger.values("identity_difference", identity_difference(answer, x), **keys)
+                ledger.values("identity_cosine", identity_cosine(answer, x), **keys)
             report((done + 1) / self.levels)

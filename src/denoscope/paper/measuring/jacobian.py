@@ -10,6 +10,8 @@ from denoscope.metrics import (
     jacobian_asymmetry,
     jacobian_svd,
     jacobian_trace,
+    subspace_overlap,
+    vector_correlation,
 )
 from denoscope.metrics.jacobian import Jacobian as Products
 from denoscope.noise import noise
@@ -67,7 +69,7 @@ class Jacobian(Measurement):
             at = Products(view.denoiser, step.x[0].float(), step.sigma_used)
             found = jacobian_svd(at, self.vectors)
             self._rows(ledger, at, found, components, step.sigma)
-            match = (found.u.T @ components[:, : self.vectors]).abs().clamp(max=1)
+            match = vector_correlation(found.u, components[:, : self.vectors])
             ledger.pictures[f"correlation/{place}"] = (
                 (255 * match).round().to(torch.uint8)[None, None].numpy()
             )
@@ -88,8 +90,10 @@ class Jacobian(Measurement):
         worst = float(found.residuals.max() / found.s[0])
         ledger.number("jacobian_residual", worst, **keys)
         ledger.number("jacobian_converged", float(found.converged), **keys)
-        match = found.u.T @ components[:, : self.vectors]
-        ledger.number("component_alignment", float(match.square().sum() / self.vectors), **keys)
-        ledger.spectrum("vector_correlation", match.diagonal().abs(), **keys)
+        leading = components[:, : self.vectors]
+        overlap = float(subspace_overlap(found.u, leading)[-1])
+        ledger.number("component_alignment", overlap, **keys)
+        match = vector_correlation(found.u, leading)
+        ledger.spectrum("vector_correlation", match.diagonal(), **keys)
         ledger.estimate("jacobian_trace", jacobian_trace(at, seed=self.seed), **keys)
         ledger.estimate("jacobian_asymmetry", jacobian_asymmetry(at, seed=self.seed), **keys)

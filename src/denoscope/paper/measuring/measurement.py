@@ -13,7 +13,7 @@ from denoscope.denoiser import Denoiser
 from denoscope.metrics import Estimate, Moments
 from denoscope.noise import noise
 from denoscope.paper.subject import Subject, View
-from denoscope.sweeps import Store, Task
+from denoscope.sweeps import Store, Task, cost
 from denoscope.tables import conform
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
 
 Report = Callable[[float], None]
 
-EVALUATIONS_PER_SECOND = 580.0  # width 24 at 16x16 on one thread of the reference machine
+BUNDLED_RATE = 400.0  # evaluations a second of a bundled network, on the reference machine
 
 
 class Ledger:
@@ -140,10 +140,7 @@ def vector_pictures(vectors: Tensor, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def evaluation_seconds(subject: Subject, evaluations: int) -> float:
-    """Estimated seconds of that many network evaluations: proportional to pixels and squared width."""
+    """Estimated seconds of that many evaluations of the subject's network."""
     if subject.bundled:
-        return evaluations / 400
-    network = subject.train.settings.network
-    _, height, width = network.shape
-    share = (height * width / 256) * max(0.15, (network.width / 24) ** 1.6)
-    return evaluations / EVALUATIONS_PER_SECOND * share
+        return evaluations / BUNDLED_RATE
+    return evaluations * cost.evaluation_seconds(subject.train.settings.network)

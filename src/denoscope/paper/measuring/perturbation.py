@@ -17,7 +17,7 @@ from denoscope.paper.measuring.measurement import (
     to_uint8,
 )
 from denoscope.paper.subject import View
-from denoscope.sampling import trajectory
+from denoscope.sampling import perturbation, trajectory
 from denoscope.sweeps import Store
 
 __all__ = ["Perturbation"]
@@ -28,12 +28,11 @@ GRID = 20  # levels of the paper's Figs 28 to 30; 22.79 and 1.979 are among them
 class Perturbation(Measurement):
     """x_t +- lambda u_1(x_t), then on along the 20 levels (Li et al. 2024, Fig. 30), for several noises.
 
-    lambda = strength * sigma_t * sqrt(2): at `strength` 1 about as far as two draws of the noise lie
-    apart along one direction. Rows, by level: perturbation_change, RMSE between the finished pictures
-    of the pushed and the unpushed state, over noises and both signs; param the strength.
-    perturbation_cosine, cosine of the two finished pictures from their mean.
-    Pictures: final/PLACE (2 m + 1, C, H, W): from minus the largest strength over the unpushed to plus
-    the largest, of the first noise.
+    lambda = strength * sigma_t: at `strength` 1 as far as the noise deviates along one direction.
+    Rows, by level: perturbation_change, RMSE between the finished pictures of the pushed and the
+    unpushed state, over noises and both signs; param the strength. perturbation_cosine, cosine of
+    the two finished pictures from their mean. Pictures: final/PLACE (2 m + 1, C, H, W): from minus
+    the largest strength over the unpushed to plus the largest, of the first noise.
     """
 
     kind: ClassVar[str] = "perturbation"
@@ -59,11 +58,9 @@ class Perturbation(Measurement):
         for done, (sigma, place) in enumerate(places.items()):
             used = grid[place]
             u = torch.stack([_first_vector(view, x, used) for x in steps[place].x])
-            ends = {0.0: plain}
-            for push in pushes:
-                # x_t = sigma eps, so that a state divided by its level is the start of a trajectory.
-                start = (steps[place].x + push * used * math.sqrt(2) * u) / used
-                ends[push] = list(trajectory(view.denoiser, start, grid[place:]))[-1].x0_hat
+            strengths = sorted({0.0, *pushes})
+            found = perturbation(view.denoiser, steps[place].x, u, grid, place, strengths)
+            ends = dict(zip(strengths, found.pictures, strict=True))
             keys: dict[str, Any] = {"denoiser": "network", "inputs": "noise"}
             keys |= {"sigma": sigma, "sigma_used": used}
             for strength in self.strengths:
