@@ -45,7 +45,6 @@ def sizes(preset: Any) -> dict[str, str]:
         "its length": f"{second.kimg:,g}",
         "levels of the DAEs": levels if len(preset.dae_levels) < 10 else "all ten",
         "trainings": str(trainings(preset)),
-        "device": {"cpu": "CPU", "cuda": "GPU"}[preset.device],
     }
 
 

@@ -119,7 +119,7 @@ def test_limits(few_digits):
 
 
 def test_low_noise_gap_is_what_the_training_pictures_do_not_span(digits):
-    """Paper.md 1.8 (2): at sigma -> 0 nothing is lost of training pictures, of others the rest is."""
+    """At sigma -> 0 nothing is lost of training pictures, of others the rest is."""
     train, held_out = digits.take(range(30)), digits.take(range(100, 140))
     denoiser = GaussianDenoiser.fit(train)
     y = train.floats().double()
@@ -162,7 +162,7 @@ def test_equals_the_exact_denoiser_of_a_gaussian():
 
 @pytest.mark.parametrize("sigma", [0.2, 0.5, 1.0])
 def test_distilling_the_multi_delta_on_its_own_data_gives_the_wiener_filter(digits, sigma):
-    """Paper.md 1.8 (1), the tower property: Cov(D_M(x), x) (Sigma + sigma^2 I)^-1 = W of eq. 6.
+    """The tower property: Cov(D_M(x), x) (Sigma + sigma^2 I)^-1 = W of eq. 6.
 
     Cov(D_M(x), x) = Cov(E[x0 | x], x) = Cov(x0, x) for x0 uniform on the data. The left side by Monte
     Carlo, 2,000 antithetic pairs of eps for each of 12 pictures, the right in closed form.

@@ -55,12 +55,15 @@ def check(cells: Cells, store: Store) -> Check:
         for name in ("gaussian", "linear", "multi_delta")
     }
     forms = float(cosines(pictures["sample/gaussian"], pictures["sample/linear"], centre).mean())
-    holds = forms > 0.9 and min(to["gaussian"], to["linear"]) > to["multi_delta"]
-    return Check(
+    nearer = min(to["gaussian"], to["linear"])
+    return Check.of(
         f"centred cosine Gaussian-linear {forms:.3f}; network to Gaussian {to['gaussian']:.3f}, "
         f"to linear {to['linear']:.3f}, to multi-delta {to['multi_delta']:.3f}",
-        holds,
-        "" if holds else "the closed forms' samples are not the nearer ones",
+        {
+            f"Gaussian and linear samples are only {forms:.3f} alike": forms > 0.9,
+            f"the multi-delta's samples ({to['multi_delta']:.3f}) are no farther from the network's "
+            f"than those of the closed forms ({nearer:.3f})": nearer > to["multi_delta"],
+        },
         {"gaussian_linear": forms, **{f"network_{k}": v for k, v in to.items()}},
     )
 

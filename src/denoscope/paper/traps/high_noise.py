@@ -82,12 +82,11 @@ def check(cells: Cells, store: Store) -> Check:
             None,
             "too few training pictures for the multi-delta to be right at any level",
         )
-    holds = len(both) >= max(1, len(better) - 1)
-    return Check(
+    enough = max(1, len(better) - 1)
+    return Check.of(
         f"the multi-delta is better than the Gaussian at sigma {told}; the network is nearer to it "
         f"at {len(both)} of these {len(better)} levels",
-        holds,
-        "" if holds else "the network is farther from the optimum than the two forms are apart",
+        {f"it is nearer at {len(both)} levels, {enough} expected": len(both) >= enough},
         {"levels": len(better), "nearer": len(both)},
     )
 
