@@ -2,9 +2,8 @@
 
     python examples/06_stop_before_memorization.py [WEIGHTS]
 
-A network that is far too large for 32 digits is trained on them. Looks are small audits, due at ever longer
-intervals; the first that finds memorization ends the training. Any model will do that can be called as
-x0_hat = D(x, sigma): here a perceptron under the preconditioning of Karras et al. 2022.
+A network far too large for 32 digits. Looks are small audits, due at ever longer intervals; the first that
+finds memorization ends the training. Any model will do that can be called as x0_hat = D(x, sigma).
 """
 
 import sys
@@ -51,9 +50,10 @@ for seen in range(64, 500_000, 64):
     if watch.due(seen):
         look = watch.look(denoiser, seen)  # with dropout or batch norm: average.eval() before
         print(f"{seen:>7,} {look.verdict.label} {look.verdict.confidence:.0%}")
+        if watch.keeps:
+            torch.save(average.state_dict(), weights)
         if look.stop:
             break
-        torch.save(average.state_dict(), weights)
 
 if watch.record.onset and watch.record.before:
     print(f"stopped; {weights} is the model after {watch.record.before.seen:,} pictures")

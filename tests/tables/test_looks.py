@@ -19,13 +19,15 @@ def record_of(*labels):
     [
         ((), None, None),
         (("undertrained", "generalizing"), None, 200),
+        (("undertrained", "generalizing", "undertrained", "transitional"), 400, 200),
+        (("undertrained", "undertrained", "memorizing"), 300, 200),
         (("undertrained", "generalizing", "transitional"), 300, 200),
         (("generalizing", "memorizing", "generalizing"), 200, 100),
         (("transitional",), 100, None),
         (("not_enough_evidence",), None, 100),
     ],
 )
-def test_onset_is_the_first_and_before_the_last_that_is_clear(labels, onset, before):
+def test_onset_is_the_first_and_before_the_last_that_generalizes(labels, onset, before):
     record = record_of(*labels)
     assert (record.onset.seen if record.onset else None) == onset
     assert (record.before.seen if record.before else None) == before

@@ -57,8 +57,9 @@ class MemorizationWatch:
         if watch.due(seen):
             look = watch.look(denoiser, seen)
             if look.stop:
-                break  # the weights kept at the look before are those to use
-            keep(weights)
+                break  # the weights kept last are those to use
+            if watch.keeps:
+                keep(weights)
 
     train: all pictures the model is trained on. held_out: pictures of the same kind that it never
     sees, two or more. device: where the denoisers live. looks: those of an earlier part of the same
@@ -99,6 +100,11 @@ class MemorizationWatch:
     def should_stop(self) -> bool:
         """Whether memorization has set in at a look so far."""
         return self.record.onset is not None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the weights of the last look are those to keep, instead of any kept before."""
+        return bool(self.looks) and self.record.before == self.looks[-1]
 
     def due(self, seen: int) -> bool:
         """Whether a point of the schedule lies after the last look, and not after `seen` pictures."""

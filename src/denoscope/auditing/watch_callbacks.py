@@ -48,7 +48,8 @@ class AccelerateWatch:
             break
 
     to_denoiser: from the unwrapped module to a denoiser. keep: called in the main process with the
-    unwrapped module at every look that is clear; what it kept last is the model before memorization.
+    unwrapped module at every look whose weights are to be kept; the last is the model before
+    memorization.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class AccelerateWatch:
         look: Any = broadcast_object_list(looked)[0]
         if not main:
             self.watch.looks.append(look)
-        elif not look.stop:
+        elif self.watch.keeps:
             self.keep(bare)
         return look.stop
 
@@ -82,9 +83,9 @@ def lightning_watch(watch: MemorizationWatch, to_denoiser: ToDenoiser, keep: str
     """A Lightning callback: `Trainer(callbacks=[lightning_watch(watch, to_denoiser, "before.ckpt")])`.
 
     to_denoiser: from the LightningModule to a denoiser. keep: a checkpoint is saved there at every look
-    that is clear; the last one is the model before memorization, at which the trainer stops. Pictures
-    are counted by the first dimension of the first tensor of a batch, over all processes; the count
-    and the looks travel in every checkpoint, so that a resumed fit goes on looking.
+    whose weights are to be kept; the last one is the model before memorization, at which the trainer
+    stops. Pictures are counted by the first dimension of the first tensor of a batch, over all
+    processes; the count and the looks travel in every checkpoint, so that a resumed fit goes on looking.
 
     Works with `lightning` and with `pytorch_lightning`, whichever the program has imported.
     Raises InputError where neither is installed.
@@ -109,7 +110,7 @@ def lightning_watch(watch: MemorizationWatch, to_denoiser: ToDenoiser, keep: str
                 watch.looks.append(look)
             if look.stop:
                 trainer.should_stop = True
-            else:
+            elif watch.keeps:
                 trainer.save_checkpoint(keep)  # in every process: it may be sharded
 
         def state_dict(self) -> dict[str, Any]:

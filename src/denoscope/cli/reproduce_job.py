@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from denoscope.cli.speech import Voice
-from denoscope.cli.study_progress import follow
+from denoscope.cli.study_progress import about_seconds, follow
 from denoscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ def reproduce_figures(
     """Run, draw, check; 0 where every task ran, 1 where one failed."""
     from denoscope.paper import Reproduction, figures_named, preset_named, with_data
 
+    if engine == "ray" and workers is not None:
+        raise InputError(
+            "--workers is for the local engine: Ray runs what its cluster has room for"
+        )
     figures, preset = figures_named(names), preset_named(preset_name)
     if data is not None:
         preset = with_data(preset, data, size)
@@ -115,21 +119,15 @@ def _tell_plan(voice: Voice, preset: "Preset", plan: "Plan", out: Path, missing:
         voice.say(f"the data are not at hand ({missing})")
     rows = [("kind", "tasks", "to run", "one thread")]
     for row in _plan_rows(plan):
-        rows.append((row["kind"], str(row["tasks"]), str(row["missing"]), _clock(row["seconds"])))
+        rows.append(
+            (row["kind"], str(row["tasks"]), str(row["missing"]), about_seconds(row["seconds"]))
+        )
     voice.table(rows, heading=True)
     voice.say(
-        f"about {_clock(plan.seconds)} of one thread on two cores like the reference machine's, "
-        f"{_clock(plan.seconds / 2)} on both; results in {out}"
+        f"about {about_seconds(plan.seconds)} of one thread on two cores like the reference machine's, "
+        f"{about_seconds(plan.seconds / 2)} on both; results in {out}"
     )
     voice.say()
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:,.1f} h"
 
 
 def _tell_claims(voice: Voice, claims: "list[Claim]") -> None:
@@ -137,6 +135,7 @@ def _tell_claims(voice: Voice, claims: "list[Claim]") -> None:
     if voice.quiet:
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", padding=(0, 1))
@@ -144,15 +143,10 @@ def _tell_claims(voice: Voice, claims: "list[Claim]") -> None:
         table.add_column(name, ratio=share, overflow="fold")
     for one in claims:
         colour = STATE_COLOURS.get(one.state, "yellow")
-        measured = _plain(one.measured) + (
-            f"\n[dim]{_plain(one.reason)}[/dim]" if one.reason else ""
+        measured = escape(one.measured) + (
+            f"\n[dim]{escape(one.reason)}[/dim]" if one.reason else ""
         )
-        table.add_row(str(one.figure), _plain(one.claim), measured, f"[{colour}]{one.state}[/]")
+        table.add_row(str(one.figure), escape(one.claim), measured, f"[{colour}]{one.state}[/]")
     Console(stderr=voice.as_json, width=None).print(table)
     held = sum(one.state == "holds" for one in claims)
     voice.say(f"{held} of {len(claims)} claims hold")
-
-
-def _plain(words: str) -> str:
-    """Square brackets are markup to rich."""
-    return words.replace("[", "\\[")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from denoscope.sweeps import Event
 
-__all__ = ["follow"]
+__all__ = ["about_seconds", "follow"]
 
 
 def follow(voice: Voice, events: "Iterable[Event]", estimate: float = 0.0) -> dict[str, int]:
@@ -38,6 +38,13 @@ def follow(voice: Voice, events: "Iterable[Event]", estimate: float = 0.0) -> di
             if event.state == "failed":
                 live.console.print(f"failed: {event.task.name}{_why(event)}")
     return board.ended
+
+
+def about_seconds(seconds: float) -> str:
+    """An estimate in words: seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
 
 
 def _why(event: "Event") -> str:

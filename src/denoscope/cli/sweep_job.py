@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from denoscope.cli.speech import Voice
-from denoscope.cli.study_progress import follow
+from denoscope.cli.study_progress import about_seconds, follow
 from denoscope.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class SweepJob:
         rows: list[tuple[str, ...]] = [("kind", *COLUMNS, "", "one thread")]
         for task in self._everything():
             state = self._state(task)
-            cost = "" if state == "there" else _clock(task.seconds())
+            cost = "" if state == "there" else about_seconds(task.seconds())
             rows.append((task.kind, *_about(task), state, cost))
         self.voice.table(rows, heading=True)
         self._tell_estimate(missing)
@@ -136,8 +136,10 @@ class SweepJob:
         seconds = sum(task.seconds() for task in missing)
         at_once = self.workers or cores()
         share = max(seconds / at_once, *(task.seconds() for task in missing))
-        told = f", {_clock(share)} with {at_once} at once" if self.engine == "local" else ""
-        self.voice.say(f"{len(missing)} tasks to run, about {_clock(seconds)} of one thread{told}")
+        told = f", {about_seconds(share)} with {at_once} at once" if self.engine == "local" else ""
+        self.voice.say(
+            f"{len(missing)} tasks to run, about {about_seconds(seconds)} of one thread{told}"
+        )
 
     def _tell_verdicts(self, rows: list[dict[str, Any]]) -> None:
         from denoscope.sweeps.gathering import TABLE, VERDICTS
@@ -178,9 +180,3 @@ def _about(task: Any) -> tuple[str, ...]:
 def _figure(row: dict[str, Any], name: str, form: str) -> str:
     found = row["headline"].get(name)
     return form.format(found["value"]) if found else "-"
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"

@@ -52,9 +52,13 @@ class WatchRecord(BaseModel):
 
     @property
     def before(self) -> Look | None:
-        """The last look before that; without an onset the last of all."""
+        """The last look before that, or before now, at which it generalized; if at none, the last.
+
+        Between two regimes a look may find levels underfit: that is no onset, and no model to keep.
+        """
         clear = [look for look in self.looks if self.onset is None or look.seen < self.onset.seen]
-        return clear[-1] if clear else None
+        good = [look for look in clear if look.verdict.label == "generalizing"]
+        return (good or clear or [None])[-1]
 
 
 def write_watch(path: Path, record: WatchRecord) -> None:
