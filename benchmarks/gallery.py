@@ -22,27 +22,34 @@ DOCS = ROOT / "docs"
 STUDIES = ("cpu", "gpu", "paper")  # presets, each in docs/studies/paper-NAME
 BLOCK = "paper"
 NOT_RUN = "not yet run"
+BESIDE = {"The same curves for colour faces at 32x32, N = 64 and 16,000": DOCS / "studies" / "faces32"}
 SIGNS = {"holds": "holds", "does not hold": "**does not hold**", "cannot tell": "cannot tell"}
 
-__all__ = ["gallery"]
+__all__ = ["DOCS", "SIGNS", "STUDIES", "gallery", "judged", "plain", "summary"]
 
 
-def gallery(studies: dict[str, Path], show: str, page: Path) -> str:
+def gallery(
+    studies: dict[str, Path], show: str, page: Path, beside: dict[str, Path] | None = None
+) -> str:
     """The block of `page`: a table of all figures by study, then a section a figure.
 
-    studies: preset -> its folder, there or not. show: the study whose drawings are shown.
+    studies: preset -> its folder, there or not. show: the study whose drawings are shown. beside:
+    words -> the folder of a study of other pictures, whose curves of the same figures are shown too.
     """
     claims = {name: read_claims(study / "claims.json")[1] for name, study in studies.items()}
     shown = studies[show]
-    parts = [_setting(show), _summary(claims), _table(claims)]
+    parts = [_setting(show), summary(claims), _table(claims)]
     for figure in FIGURES.values():
         row = claims[show].get(figure.number) or not_run(figure, NOT_RUN)
-        title = f"## Fig. {figure.number}: {_plain(row.title)} {{ #fig-{figure.number} }}"
+        title = f"## Fig. {figure.number}: {plain(row.title)} {{ #fig-{figure.number} }}"
         parts += [title, *_words(row)]
         parts += _drawings(shown, figure, page)
+        for study_words, folder in (beside or {}).items():
+            curves = _drawings(folder, figure, page)
+            parts += [f"*{study_words}:*", *curves] if curves else []
         others = {name: rows.get(figure.number) for name, rows in claims.items() if name != show}
         parts += [
-            f"*Preset `{name}`:* {_judged(other)}"
+            f"*Preset `{name}`:* {judged(other)}"
             for name, other in others.items()
             if other is not None and other.state != "not run"
         ]
@@ -62,7 +69,7 @@ def _setting(name: str) -> str:
     return f"Drawings of the preset `{name}`: {sets[0]}; the second set is {sets[1]}."
 
 
-def _summary(claims: dict[str, dict[int, Claim]]) -> str:
+def summary(claims: dict[str, dict[int, Claim]]) -> str:
     told = []
     for name, rows in claims.items():
         run = [row for row in rows.values() if row.state != "not run"]
@@ -78,7 +85,7 @@ def _table(claims: dict[str, dict[int, Claim]]) -> str:
     rows = [
         [
             f"[{figure.number}](#fig-{figure.number})",
-            _plain(figure.claim),
+            plain(figure.claim),
             *(_state(found.get(figure.number)) for found in claims.values()),
         ]
         for figure in FIGURES.values()
@@ -92,19 +99,19 @@ def _state(row: Claim | None) -> str:
 
 def _words(row: Claim) -> list[str]:
     return [
-        f"**Claim.** {_plain(row.claim)}",
-        f"**Holds if** {_plain(row.acceptance)}.",
-        f"**Measured.** {_judged(row)}",
+        f"**Claim.** {plain(row.claim)}",
+        f"**Holds if** {plain(row.acceptance)}.",
+        f"**Measured.** {judged(row)}",
     ]
 
 
-def _judged(row: Claim) -> str:
+def judged(row: Claim) -> str:
     """What was measured, and whether the claim holds."""
     if row.state == "not run":
-        reason = "" if row.reason in ("", NOT_RUN) else f": {_plain(row.reason)}"
+        reason = "" if row.reason in ("", NOT_RUN) else f": {plain(row.reason)}"
         return f"{NOT_RUN.capitalize()}{reason}."
-    judged = f"**{row.state.capitalize()}**" + (f": {_plain(row.reason)}" if row.reason else "")
-    return f"{_plain(row.measured)}. {judged}."
+    judged = f"**{row.state.capitalize()}**" + (f": {plain(row.reason)}" if row.reason else "")
+    return f"{plain(row.measured)}. {judged}."
 
 
 def _drawings(study: Path, figure: Figure, page: Path) -> list[str]:
@@ -121,7 +128,7 @@ def _drawings(study: Path, figure: Figure, page: Path) -> list[str]:
     ]
 
 
-def _plain(words: str) -> str:
+def plain(words: str) -> str:
     """Words as they are, where markdown or a table would read signs."""
     for sign in "\\|*_":
         words = words.replace(sign, f"\\{sign}")
@@ -136,7 +143,7 @@ def main() -> None:
     given = words.parse_args()
     page = given.page.resolve()
     studies = {name: given.studies.resolve() / f"paper-{name}" for name in STUDIES}
-    fill_block(page, BLOCK, gallery(studies, given.show, page))
+    fill_block(page, BLOCK, gallery(studies, given.show, page, BESIDE))
 
 
 if __name__ == "__main__":

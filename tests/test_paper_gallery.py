@@ -69,6 +69,17 @@ def test_every_figure_has_its_section_run_or_not(docs):
     assert "*Preset `cpu`:* rho +0.2. **Does not hold**" in section(text, 7)
 
 
+def test_curves_of_other_pictures_stand_beside_those_of_the_study(docs):
+    from gallery import gallery
+
+    faces = docs.parent / "studies" / "faces"
+    (faces / "figures").mkdir(parents=True)
+    (faces / "figures" / "fig-06-distance.svg").touch()
+    text = gallery(studies(docs), "cpu", docs, {"Faces": faces})
+    assert "*Faces:*\n\n![Fig. 6: distance](studies/faces/figures/fig-06-distance.svg)" in text
+    assert text.count("*Faces:*") == 1
+
+
 def test_the_page_keeps_its_own_words_and_can_be_written_again(docs, monkeypatch):
     import gallery
 
@@ -83,12 +94,58 @@ def test_the_page_keeps_its_own_words_and_can_be_written_again(docs, monkeypatch
 
 
 def test_the_committed_page_is_up_to_date(docs):
-    from gallery import BLOCK, DOCS, gallery
+    from gallery import BESIDE, BLOCK, DOCS, gallery
 
     page = DOCS / "paper-gallery.md"
     text = page.read_text(encoding="utf-8")
     block = text.partition(f"<!-- BEGIN {BLOCK} -->")[2].partition(f"<!-- END {BLOCK} -->")[0]
     expected = gallery(
-        {name: DOCS / "studies" / f"paper-{name}" for name in studies(docs)}, "cpu", page
+        {name: DOCS / "studies" / f"paper-{name}" for name in studies(docs)}, "cpu", page, BESIDE
     )
     assert block.strip() == expected.strip(), "run: python benchmarks/gallery.py"
+
+
+def test_failures_are_listed_with_their_reasons(docs):
+    from reproduced import failures
+
+    from denoscope.paper import read_claims
+
+    _, rows = read_claims(docs.parent / "studies" / "paper-cpu" / "claims.json")
+    text = failures("cpu", rows)
+    assert text.startswith("Preset `cpu`: 1 of 2 claims hold")
+    lines = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| [")}
+    assert len(lines) == 29
+    assert "| [6](paper-gallery.md#fig-6)" not in lines
+    seven = lines["| [7](paper-gallery.md#fig-7)"]
+    assert seven.endswith("| **does not hold** | the errors of 4 and 8 overlap |")
+
+
+def test_traps_stand_with_what_was_measured(docs):
+    from reproduced import traps
+
+    from denoscope.paper.traps import TRAPS
+
+    study = docs.parent / "studies" / "paper-cpu"
+    (study / "traps.json").write_bytes(
+        claims_json("cpu", [claim_of(TRAPS[1], Check("0.29 and 0.00", True))])
+    )
+    (study / "figures" / "trap-2-rank.png").touch()
+    text = traps(study, docs)
+    assert text.count("### ") == len(TRAPS)
+    assert "**Measured.** 0.29 and 0.00. **Holds**." in text
+    assert "(studies/paper-cpu/figures/trap-2-rank.png)" in text
+    assert "**Measured.** Not yet run." in text
+
+
+def test_the_committed_list_is_up_to_date():
+    from gallery import DOCS
+    from reproduced import failures, traps
+
+    from denoscope.paper import read_claims
+
+    page, study = DOCS / "reproduced.md", DOCS / "studies" / "paper-cpu"
+    text = page.read_text(encoding="utf-8")
+    preset, rows = read_claims(study / "claims.json")
+    for name, expected in (("failures", failures(preset, rows)), ("traps", traps(study, page))):
+        block = text.partition(f"<!-- BEGIN {name} -->")[2].partition(f"<!-- END {name} -->")[0]
+        assert block.strip() == expected.strip(), "run: python benchmarks/reproduced.py"

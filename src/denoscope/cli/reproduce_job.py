@@ -35,6 +35,7 @@ def reproduce_figures(
 ) -> int:
     """Run, draw, check; 0 where every task ran, 1 where one failed."""
     from denoscope.paper import Reproduction, figures_named, preset_named, with_data
+    from denoscope.paper.reproduce import CLAIMS, TRAP_CLAIMS
 
     if engine == "ray" and workers is not None:
         raise InputError(
@@ -60,7 +61,7 @@ def reproduce_figures(
         left = len(work.plan().missing)
     claims = work.claims()
     drawn = list(work.draw())
-    path = work.save_claims(claims, "traps.json" if names == ["traps"] else "claims.json")
+    path = work.save_claims(claims, TRAP_CLAIMS if names == ["traps"] else CLAIMS)
     _tell_claims(voice, claims)
     voice.say()
     if tables is not None:

@@ -57,6 +57,8 @@ class FamilyCells:
             warmup_kimg=f.warmup_kimg,
             augment=f.augment,
             precision=f.precision,
+            # VP and VE have laws of their own
+            **({"p_mean": f.p_mean, "p_std": f.p_std} if preconditioning == "edm" else {}),
             snapshots_kimg=tuple(s for s in f.snapshots_kimg if s < length),
         )
         return TrainTask(

@@ -1,7 +1,7 @@
 """The study's tables in one folder that can be kept: without weights, and small."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ __all__ = ["collect"]
 
 
 def collect(
-    folder: Path, preset: str, tasks: Sequence[Task], store: Store, claims: Sequence[Claim]
+    folder: Path,
+    preset: str,
+    tasks: Sequence[Task],
+    store: Store,
+    claims: Mapping[str, Sequence[Claim]],
 ) -> Path:
-    """Write FOLDER/measurements.parquet, cells.json and claims.json; return the folder.
+    """Write FOLDER/measurements.parquet, cells.json and the claims; return the folder.
 
     measurements.parquet: the tables of all tasks that are done, `cell` being KIND/NAME. cells.json:
     for each the content that its name hashes and, of trainings, the length and rate that the log
-    tells. Tables of tasks that are not done are simply not there.
+    tells. claims: file name -> rows; where there are none, no file. Tables of tasks that are not done are simply not there.
     """
     frames, cells = [], {}
     for task in tasks:
@@ -38,7 +42,9 @@ def collect(
             pl.concat(frames).write_parquet(partial, compression_level=19)
     content = {"schema_version": 1, "preset": preset, "cells": cells}
     write_file(folder / "cells.json", (json.dumps(content, indent=1) + "\n").encode())
-    write_file(folder / "claims.json", claims_json(preset, claims))
+    for name, rows in claims.items():
+        if rows:
+            write_file(folder / name, claims_json(preset, rows))
     return folder
 
 

@@ -48,6 +48,9 @@ class Family(_Frozen):
     batch: int = 32
     learning_rate: float = 1e-3
     warmup_kimg: float = 5.0
+    p_mean: float = -1.2
+    p_std: float = 1.2
+    """ln sigma ~ N(p_mean, p_std^2) in training; EDM's by default, which puts 0.02 % above sigma = 20."""
     augment: Literal["none", "flip"] = "none"
     precision: Literal["fp32", "bf16"] = "fp32"
 

@@ -14,12 +14,15 @@ from denoscope.paper.collecting import collect
 from denoscope.paper.figure import Drawing, Figure
 from denoscope.paper.figures import FIGURES
 from denoscope.paper.preset import Preset
+from denoscope.paper.traps import TRAPS
 from denoscope.report.chart import Chart
 from denoscope.report.print import print_chart
 from denoscope.sweeps import Event, Store, Task, expand, run_tasks, task_seconds
 from denoscope.tables import write_file
 
-__all__ = ["Plan", "Reproduction", "with_data"]
+__all__ = ["CLAIMS", "TRAP_CLAIMS", "Plan", "Reproduction", "with_data"]
+
+CLAIMS, TRAP_CLAIMS = "claims.json", "traps.json"  # of the figures, of the traps
 
 
 def with_data(preset: Preset, where: str, size: int | None = None) -> Preset:
@@ -69,7 +72,8 @@ class Plan:
 class Reproduction:
     """Some of the figures at one preset, in one folder.
 
-    out/cells/ is the store of all tasks, out/figures/ the drawings, out/claims.json the claims. What
+    out/cells/ is the store of all tasks, out/figures/ the drawings, out/claims.json the claims and
+    out/traps.json those of the traps. What
     is in the store is never done twice, whichever figures asked for it.
     """
 
@@ -131,7 +135,7 @@ class Reproduction:
             for drawing in figure.draw(self.cells(), self.store):
                 yield from write_drawing(drawing, self.out / "figures")
 
-    def save_claims(self, claims: Sequence[Claim], name: str = "claims.json") -> Path:
+    def save_claims(self, claims: Sequence[Claim], name: str = CLAIMS) -> Path:
         """out/NAME; claims of other figures that are there already are kept."""
         path = self.out / name
         preset, kept = read_claims(path)
@@ -145,13 +149,15 @@ class Reproduction:
         return write_file(path, claims_json(self.preset.name, rows))
 
     def collect(self, folder: Path) -> Path:
-        """All that this folder has come to, of every figure, into one that can be kept: tables, claims
-        and drawings, without weights.
+        """All that this folder has come to, of every figure and trap, into one that can be kept: tables,
+        claims and drawings, without weights.
         """
-        whole = Reproduction(self.preset, list(FIGURES.values()), self.out)
-        _, claims = read_claims(self.out / "claims.json")
-        rows = [claims[number] for number in sorted(claims)]
-        collect(folder, self.preset.name, whole.plan().tasks, self.store, rows)
+        whole = Reproduction(self.preset, [*FIGURES.values(), *TRAPS], self.out)
+        claims = {}
+        for name in (CLAIMS, TRAP_CLAIMS):
+            _, rows = read_claims(self.out / name)
+            claims[name] = [rows[number] for number in sorted(rows)]
+        collect(folder, self.preset.name, whole.plan().tasks, self.store, claims)
         (folder / "figures").mkdir(exist_ok=True)
         for drawing in sorted((self.out / "figures").glob("*.png")):
             shutil.copyfile(drawing, folder / "figures" / drawing.name)

@@ -1,0 +1,72 @@
+"""What of the paper could be reproduced and what not, and four traps, out of the studies' claims.
+
+    python benchmarks/reproduced.py        # docs/studies/paper-cpu -> docs/reproduced.md
+
+The page's own words, the experiments behind the reasons among them, stand outside of the blocks.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from doc_blocks import fill_block, markdown_table
+from gallery import DOCS, SIGNS, judged, plain, summary
+
+from denoscope.paper import FIGURES, Claim
+from denoscope.paper.claims import not_run, read_claims
+from denoscope.paper.reproduce import CLAIMS, TRAP_CLAIMS
+from denoscope.paper.traps import TRAPS
+
+__all__ = ["failures", "traps"]
+
+
+def failures(preset: str, rows: dict[int, Claim]) -> str:
+    """How many claims hold, and a row for each that does not: what the paper says, and why not here."""
+    others = [
+        rows.get(figure.number) or not_run(figure, "not yet run") for figure in FIGURES.values()
+    ]
+    others = [row for row in others if row.state != "holds"]
+    table = [
+        [
+            f"[{row.figure}](paper-gallery.md#fig-{row.figure})",
+            plain(row.claim),
+            SIGNS.get(row.state, row.state),
+            plain(row.reason),
+        ]
+        for row in others
+    ]
+    head = ["Fig.", "claim", f"`{preset}`", "reason"]
+    return summary({preset: rows}) + "\n\n" + markdown_table(head, table)
+
+
+def traps(study: Path, page: Path) -> str:
+    """A section a trap: what it says, what was measured, its drawings."""
+    rows = read_claims(study / TRAP_CLAIMS)[1]
+    folder = Path(os.path.relpath(study, page.parent)).as_posix()
+    parts = []
+    for trap in TRAPS:
+        row = rows.get(trap.number) or not_run(trap, "not yet run")
+        parts += [
+            f"### {plain(trap.title)} {{ #trap-{trap.number} }}",
+            f"**Claim.** {plain(trap.claim)}",
+            f"**Holds if** {plain(trap.acceptance)}.",
+            f"**Measured.** {judged(row)}",
+        ]
+        drawings = sorted((study / "figures").glob(f"trap-{trap.number}-*.png"))
+        parts += [f"![{plain(trap.title)}]({folder}/figures/{path.name})" for path in drawings]
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    words.add_argument("--study", type=Path, default=DOCS / "studies" / "paper-cpu")
+    words.add_argument("--page", type=Path, default=DOCS / "reproduced.md")
+    given = words.parse_args()
+    study, page = given.study.resolve(), given.page.resolve()
+    preset, rows = read_claims(study / CLAIMS)
+    fill_block(page, "failures", failures(preset, rows))
+    fill_block(page, "traps", traps(study, page))
+
+
+if __name__ == "__main__":
+    main()
