@@ -36,9 +36,13 @@ class FamilyCells:
         kimg: float | None = None,
         preconditioning: str = "edm",
     ) -> TrainTask:
-        """The network of `n` pictures (default: the ladder's largest N)."""
+        """The network of `n` pictures (default: the ladder's largest N), trained for `kimg`.
+
+        The small set's own goes on for the family's `long_kimg`: one training, looked at at two lengths.
+        """
         f = self.family
-        length = f.kimg if kimg is None else kimg
+        own = n == f.small and width in (None, f.width) and not arch and twin is None
+        length = kimg or (f.long_kimg if own and f.long_kimg else f.kimg)
         network: dict[str, Any] = {
             "arch": arch or self.preset.arch,
             "shape": f.data.shape,
@@ -115,7 +119,8 @@ class FamilyCells:
 
     def ladder(self) -> list[Subject]:
         """One network for each N, small to large."""
-        return [self.subject(self.network(n)) for n in self.family.images]
+        f = self.family
+        return [self.subject(self.network(n), kimg=f.kimg) for n in f.images]
 
     def large(self) -> Subject:
         """The network that generalizes: the largest N."""
@@ -128,18 +133,20 @@ class FamilyCells:
     def widths(self) -> list[Subject]:
         """The small set at each width, narrow to wide."""
         f = self.family
-        return [self.subject(self.network(f.small, width=w)) for w in f.widths]
+        return [self.subject(self.network(f.small, width=w), kimg=f.kimg) for w in f.widths]
 
     def lengths(self) -> list[Subject]:
         """The small set's full-width network along its training: fresh, each snapshot, the end."""
         f, trained = self.family, self.network(self.family.small)
-        return [self.subject(trained, kimg=k) for k in (0.0, *f.snapshots_kimg, f.kimg)]
+        inside = trained.settings.snapshots_kimg
+        return [self.subject(trained, kimg=k) for k in (0.0, *inside, trained.settings.kimg)]
 
     def twins(
         self, n: int | None = None, *, width: int | None = None, kimg: float | None = None
     ) -> tuple[Subject, Subject]:
         """Two networks of disjoint sets of n pictures (default: the many), seeds and all else equal."""
         n = self.family.twin if n is None else n
+        kimg = self.family.kimg if kimg is None else kimg
         one, two = self.network(n, width=width), self.network(n, width=width, twin=2)
         return self.subject(one, kimg=kimg), self.subject(two, kimg=kimg)
 

@@ -39,6 +39,9 @@ class Family(_Frozen):
     narrow: int
     """The width that cures memorization on the small set."""
     kimg: float
+    long_kimg: float | None = None
+    """Where the small set's network of full width goes on to: the sweep over length, and the network
+    that memorizes. On the ladder, among the widths and the twins it stands as it was at `kimg`."""
     snapshots_kimg: tuple[float, ...]
     early_kimg: float
     multipliers: tuple[int, ...]

@@ -42,8 +42,9 @@ def _distilled(cells: Cells) -> list[Subject]:
 def _answering(cells: Cells) -> list[Subject]:
     """The two largest sets, the small one and the smallest: the paper's 70000, 35000, 1094 and 68."""
     ladder = {subject.data.n: subject for subject in cells.main.ladder()}
-    counts = sorted({*list(ladder)[-2:], cells.main.family.small, min(ladder)}, reverse=True)
-    return [ladder.get(n) or cells.main.subject(cells.main.network(n)) for n in counts]
+    small = cells.main.family.small
+    counts = sorted({*list(ladder)[-2:], small, min(ladder)}, reverse=True)
+    return [cells.main.small() if n == small else ladder[n] for n in counts]
 
 
 def needs(cells: Cells) -> list[Task]:

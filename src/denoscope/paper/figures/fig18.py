@@ -66,7 +66,7 @@ def check(cells: Cells, store: Store) -> Check:
         f"width {family.narrow}": widths[family.narrow],
         f"{family.early_kimg:g} thousand pictures": lengths[family.early_kimg],
     }
-    retrieving = {f"width {family.width} at the end": widths[family.width]}
+    retrieving = {f"width {family.width} at the end": lengths[max(lengths)]}
     measured, tests, values, blurred = [], {}, {}, {}
     for name, task in (like_gaussian | retrieving).items():
         told = []
