@@ -39,6 +39,8 @@ def sizes(preset: Any) -> dict[str, str]:
         "N of the sweeps by width and length": f"{main.small:,}",
         "widths": listed(main.widths),
         "length, thousand pictures": f"{main.kimg:,g}",
+        "the longest, of that N": f"{main.long_kimg or main.kimg:,g}",
+        "ln sigma in training": f"N({main.p_mean:g}, {main.p_std:g}²)",
         "second set": pictures(second),
         "its N": listed(second.images),
         "its widths": listed(second.widths),

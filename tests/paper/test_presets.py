@@ -18,6 +18,9 @@ def test_a_preset_fits_its_own_data(name):
         assert family.small in family.images, "the small network is a rung of the ladder"
         assert family.narrow in family.widths[:-1]
         assert family.early_kimg in family.snapshots_kimg
+        if family.long_kimg is not None:
+            assert family.kimg in family.snapshots_kimg, "the ladder's length of the long training"
+            assert family.long_kimg > max(family.snapshots_kimg)
         assert 2 * family.twin <= family.data.total
         left = family.data.total - max(family.images[-1], 2 * family.twin)
         assert left >= min(preset.audited, 64) or family.held_out, "pictures to hold out"
@@ -28,9 +31,9 @@ def test_a_preset_fits_its_own_data(name):
     assert {"linear", "skip", "dit", "ncsnpp"} == {recipe.arch for recipe in preset.daes}
 
 
-@pytest.mark.parametrize("name", ["quick", "paper"])
+@pytest.mark.parametrize("name", ["quick", "cpu", "paper"])
 def test_cells_are_shared_by_their_roles(name):
-    cells = Cells(PRESETS[name], opened=name != "paper").main
+    cells = Cells(PRESETS[name], opened=name == "quick").main
     small = cells.small().train
     assert small in [subject.train for subject in cells.ladder()]
     assert small == cells.widths()[-1].train == cells.lengths()[0].train
@@ -42,6 +45,22 @@ def test_cells_are_shared_by_their_roles(name):
     assert {subject.seen_kimg for subject in cells.architectures().values()} == {
         cells.preset.arch_kimg
     }
+
+
+def test_the_small_network_trains_on_and_stands_on_the_ladder_as_it_was():
+    cells = Cells(PRESETS["cpu"], opened=False).main
+    family, small = cells.family, cells.small()
+    (rung,) = [subject for subject in cells.ladder() if subject.data.n == family.small]
+    assert (rung.train, rung.seen_kimg) == (small.train, family.kimg)
+    assert small.seen_kimg == family.long_kimg
+    assert cells.widths()[-1] == rung
+    assert {subject.seen_kimg for subject in cells.ladder()} == {family.kimg}
+    assert {subject.seen_kimg for subject in cells.widths()} == {family.kimg}
+    lengths = [subject.seen_kimg for subject in cells.lengths()]
+    assert lengths == [0, *family.snapshots_kimg, family.long_kimg]
+    one, two = cells.twins(family.small)
+    assert (one.seen_kimg, two.seen_kimg) == (family.kimg, family.kimg)
+    assert two.train.settings.kimg == family.kimg
 
 
 def test_the_data_named_are_as_the_preset_says():
