@@ -20,6 +20,7 @@ from jaxtyping import install_import_hook
 TENSOR_ROOMS = [
     "noise",
     "denoiser",
+    "parametrisations",
     "images",
     "closed_form",
     "networks",

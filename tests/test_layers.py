@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "denoscope"
 ORDER = [
-    *["errors", "noise", "denoiser", "tables"],
+    *["errors", "noise", "denoiser", "parametrisations", "tables"],
     *["images"],
     *["closed_form", "networks"],
     *["sampling", "metrics", "training"],

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from denoscope import metrics as metrics
     from denoscope import networks as networks
     from denoscope import noise as noise
+    from denoscope import parametrisations as parametrisations
     from denoscope import report as report
     from denoscope import sampling as sampling
     from denoscope import sweeps as sweeps
@@ -58,6 +59,16 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from denoscope.networks import NetworkSettings as NetworkSettings
     from denoscope.networks import build_network as build_network
     from denoscope.noise import karras_levels as karras_levels
+    from denoscope.parametrisations import ContinuousSchedule as ContinuousSchedule
+    from denoscope.parametrisations import DiscreteSchedule as DiscreteSchedule
+    from denoscope.parametrisations import as_prediction as as_prediction
+    from denoscope.parametrisations import from_blind as from_blind
+    from denoscope.parametrisations import from_denoised as from_denoised
+    from denoscope.parametrisations import from_epsilon as from_epsilon
+    from denoscope.parametrisations import from_flow as from_flow
+    from denoscope.parametrisations import from_score as from_score
+    from denoscope.parametrisations import from_velocity as from_velocity
+    from denoscope.parametrisations import from_x0 as from_x0
     from denoscope.report import write_report as write_report
     from denoscope.sampling import sample as sample
     from denoscope.sampling import trajectory as trajectory
@@ -77,6 +88,7 @@ _ROOMS = (
     "metrics",
     "networks",
     "noise",
+    "parametrisations",
     "report",
     "sampling",
     "sweeps",
@@ -87,8 +99,10 @@ _ROOMS = (
 # Public name -> the room it lives in.
 _HOME = {
     "Audit": "auditing",
+    "ContinuousSchedule": "parametrisations",
     "Denoiser": "denoiser",
     "DenoscopeError": "errors",
+    "DiscreteSchedule": "parametrisations",
     "FunctionDenoiser": "denoiser",
     "GaussianDenoiser": "closed_form",
     "InputError": "errors",
@@ -102,10 +116,18 @@ _HOME = {
     "SigmaOutOfRange": "errors",
     "Spec": "denoiser",
     "TrainSettings": "training",
+    "as_prediction": "parametrisations",
     "audit": "auditing",
     "build_network": "networks",
     "describe_model": "checkpoints",
     "distill": "distillation",
+    "from_blind": "parametrisations",
+    "from_denoised": "parametrisations",
+    "from_epsilon": "parametrisations",
+    "from_flow": "parametrisations",
+    "from_score": "parametrisations",
+    "from_velocity": "parametrisations",
+    "from_x0": "parametrisations",
     "karras_levels": "noise",
     "linear_denoiser": "distillation",
     "near_duplicate_groups": "images",
