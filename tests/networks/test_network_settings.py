@@ -1,4 +1,5 @@
 import pytest
+import torch
 from pydantic import ValidationError
 
 from denoscope.networks import (
@@ -10,6 +11,7 @@ from denoscope.networks import (
     build_network,
 )
 from denoscope.networks.settings import HAS
+from denoscope.training import TrainSettings
 from networks.small_networks import ARCHITECTURES
 
 
@@ -95,7 +97,7 @@ def test_json_round_trip(arch):
         ({"arch": "dit", "patch": 3}, "a side of 28 pixels is not cut by patches of 3"),
         ({"arch": "dit", "heads": 5}, "a width of 384 does not divide among 5 heads"),
         ({"arch": "dit", "heads": 0}, "heads: Input should be greater than or equal to 1"),
-        ({"preconditioning": "iddpm"}, "preconditioning: Input should be 'edm', 'vp', 've'"),
+        ({"preconditioning": "ddpm"}, "preconditioning: Input should be 'edm', 'vp', 've'"),
         ({"arch": "skip", "preconditioning": "edm"}, "skip is not told the noise level"),
         ({"preconditioning": "ve", "sigma_data": 0.3}, "sigma_data is of the preconditioning edm"),
     ],
@@ -162,3 +164,11 @@ def test_settings_of_older_runs_read_as_they_were():
     settings = NetworkSettings.model_validate(older | {"sigma_data": 0.5})
     later = {"preconditioning": "edm", "heads": 0, "patch": 0}
     assert settings.model_dump(mode="json") == older | {"sigma_data": 0.5} | later
+
+
+def test_iddpm_is_built_with_twice_the_channels_and_not_trained():
+    settings = NetworkSettings(arch="adm", shape=(3, 8, 8), width=8, preconditioning="iddpm")
+    with torch.device("meta"):
+        assert build_network(settings).model.out_conv.weight.shape[0] == 6
+    with pytest.raises(ValidationError, match="trained elsewhere"):
+        TrainSettings(network=settings)

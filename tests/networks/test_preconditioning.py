@@ -6,6 +6,7 @@ from torch import nn
 
 from denoscope.networks import (
     EDMPreconditioning,
+    IDDPMPreconditioning,
     NoPreconditioning,
     VEPreconditioning,
     VPPreconditioning,
@@ -127,6 +128,44 @@ def test_ve_is_the_original_score_network():
         torch.testing.assert_close(denoised[i], x[i] + s**2 * (model.answer[0].detach() / s))
     assert torch.equal(model.asked[0], x)
     assert model.asked[1].tolist() == pytest.approx([math.log(0.01), math.log(50)])
+
+
+def test_iddpm_levels_follow_the_recursion():
+    """Karras et al. 2022, table 1, one by one in float64."""
+    alpha = [math.sin(math.pi / 2 * j / (1000 * 1.008)) ** 2 for j in range(1001)]
+    u = [0.0]
+    for j in range(1000, 0, -1):
+        u.insert(0, math.sqrt((u[0] ** 2 + 1) / max(alpha[j - 1] / alpha[j], 0.001) - 1))
+    expected = torch.tensor(u[:-1], dtype=torch.float64)
+    levels = IDDPMPreconditioning.levels_like(expected)
+    torch.testing.assert_close(levels, expected, rtol=1e-9, atol=0)
+    single = IDDPMPreconditioning.levels_like(torch.zeros(1))
+    torch.testing.assert_close(single.double(), expected, rtol=1e-5, atol=0)
+    low, high = IDDPMPreconditioning.sigma_range
+    assert (low, high) == pytest.approx((u[-2], u[0]), rel=1e-5)
+    assert low <= u[-2]
+    assert u[0] <= high
+
+
+def test_iddpm_predicts_noise_at_the_nearest_level():
+    answer = torch.randn(1, 4, 2, 2, dtype=torch.float64)
+
+    class Twice(Answer):
+        """As many channels again, for variances."""
+
+        def forward(self, x, c_noise, class_labels=None, augment_labels=None):
+            self.asked = x, c_noise
+            return self.answer
+
+    model = Twice(answer)
+    x = torch.randn(3, 2, 2, 2, dtype=torch.float64)
+    levels = IDDPMPreconditioning.levels_like(x)
+    sigma = torch.stack([levels[0], levels[7] * 1.01, levels[-1]])
+    denoised = IDDPMPreconditioning(model)(x, sigma)
+    assert model.asked[1].tolist() == [999, 992, 0]
+    for i, s in enumerate(sigma.tolist()):
+        torch.testing.assert_close(denoised[i], x[i] - s * answer[0, :2])
+        torch.testing.assert_close(model.asked[0][i], x[i] / math.sqrt(s**2 + 1))
 
 
 @pytest.mark.parametrize("kind", [EDMPreconditioning, VPPreconditioning, VEPreconditioning])

@@ -5,6 +5,7 @@ from denoscope.networks.dit import DiT
 from denoscope.networks.linear_net import LinearNet
 from denoscope.networks.preconditioning import (
     EDMPreconditioning,
+    IDDPMPreconditioning,
     NoPreconditioning,
     Preconditioning,
     Scalings,
@@ -19,6 +20,7 @@ __all__ = [
     "DhariwalUNet",
     "DiT",
     "EDMPreconditioning",
+    "IDDPMPreconditioning",
     "LinearNet",
     "NetworkSettings",
     "NoPreconditioning",

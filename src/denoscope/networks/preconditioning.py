@@ -24,7 +24,8 @@ class Preconditioning(nn.Module, ABC):
     """D(x; sigma) = c_skip x + c_out F(c_in x; c_noise)  (Karras et al. 2022, eq. 7).
 
     A subclass states the four scalings. `model` is F: called with (c_in x, c_noise, class_labels,
-    augment_labels), where c_noise has sigma's shape, it returns something of x's shape.
+    augment_labels), where c_noise has sigma's shape, it returns something of x's shape, or with
+    more channels, of which the first are taken.
     """
 
     sigma_range: ClassVar[tuple[float, float]]
@@ -57,7 +58,7 @@ class Preconditioning(nn.Module, ABC):
         c_skip, c_out, c_in = (c[:, None, None, None] for c in (c_skip, c_out, c_in))
         dtype = next(self.model.parameters()).dtype
         raw = self.model((c_in * x).to(dtype), c_noise, class_labels, augment_labels)
-        return c_skip * x + c_out * raw.to(x.dtype)
+        return c_skip * x + c_out * raw[:, : x.shape[1]].to(x.dtype)
 
 
 class EDMPreconditioning(Preconditioning):
@@ -138,6 +139,48 @@ class VEPreconditioning(Preconditioning):
     def scalings(self, sigma: Tensor) -> Scalings:
         one = torch.ones_like(sigma)
         return Scalings(skip=one, out=sigma, input=one, noise=(sigma / 2).log())
+
+
+class IDDPMPreconditioning(Preconditioning):
+    """The improved DDPM of Nichol & Dhariwal 2021 as Karras et al. 2022 write it (table 1).
+
+    c_skip = 1, c_out = -sigma, c_in = 1 / sqrt(sigma^2 + 1), c_noise = M - 1 - j with M = 1000,
+    where j is that of the level u_j nearest to sigma: F predicts the noise. It knows these levels
+    alone, so a denoiser states them (`levels_like`) and its caller asks for no others:
+
+        u_M = 0,  u_{j-1} = sqrt((u_j^2 + 1) / max(a_{j-1} / a_j, C_1) - 1),
+        a_j = sin^2(pi / 2  j / (M (C_2 + 1))),  C_1 = 0.001, C_2 = 0.008.
+
+    F has twice the channels of the picture; the second half, the variances of DDPM's sampler, is
+    not used.
+    """
+
+    steps, c_1, c_2 = 1000, 0.001, 0.008
+
+    @classmethod
+    def levels_like(cls, like: Tensor) -> Tensor:
+        """u_0 ... u_{M-1}, from high to low: (1000,), in the dtype and on the device of `like`.
+
+        From j = 1 on the maximum is never C_1, the product of ratios is a_M / a_j, and so
+        u_j^2 = sin(A + B) sin(A - B) / sin^2(B), with A and B the angles of M and j: a form that
+        loses no digits at small levels.
+        """
+        step = math.pi / 2 / (cls.steps * (cls.c_2 + 1))
+        j = torch.arange(1, cls.steps, dtype=like.dtype, device=like.device)
+        sum_, difference = (step * (cls.steps + j)).sin(), (step * (cls.steps - j)).sin()
+        u = (sum_ * difference).sqrt() / (step * j).sin()
+        return torch.cat([((u[:1] ** 2 + 1) / cls.c_1 - 1).sqrt(), u])
+
+    sigma_range = (0.0064254, 20291.2)
+
+    def scalings(self, sigma: Tensor) -> Scalings:
+        nearest = (self.levels_like(sigma) - sigma[:, None]).abs().argmin(1)
+        return Scalings(
+            skip=torch.ones_like(sigma),
+            out=-sigma,
+            input=(sigma**2 + 1).rsqrt(),
+            noise=(self.steps - 1 - nearest).to(sigma.dtype),
+        )
 
 
 class NoPreconditioning(Preconditioning):

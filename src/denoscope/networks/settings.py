@@ -11,6 +11,7 @@ from denoscope.networks.dit import DiT
 from denoscope.networks.linear_net import LinearNet
 from denoscope.networks.preconditioning import (
     EDMPreconditioning,
+    IDDPMPreconditioning,
     NoPreconditioning,
     Preconditioning,
     VEPreconditioning,
@@ -126,10 +127,10 @@ class NetworkSettings(BaseModel):
     DiT (Peebles & Xie 2023), or linear, W x + b."""
     shape: tuple[int, int, int]
     """(channels, height, width) of a picture; square."""
-    preconditioning: Literal["edm", "vp", "ve", "none"] = "edm"
-    """Of Karras et al. 2022, of the original VP or VE diffusion, or none: a DAE, of one level. It
-    decides the loss too. Skip-Net and linear are not told the level: none is their default, and all
-    they take."""
+    preconditioning: Literal["edm", "vp", "ve", "iddpm", "none"] = "edm"
+    """Of Karras et al. 2022, of the original VP or VE diffusion, of the improved DDPM (models
+    trained elsewhere alone: it has no loss here), or none: a DAE, of one level. It decides the loss
+    too. Skip-Net and linear are not told the level: none is their default, and all they take."""
     # The defaults stated below are those of DDPM++ at 32 pixels; fill_defaults puts in the others.
     width: int = Field(default=128, ge=0, multiple_of=4)
     """Base channels, a multiple of 4; level k has width * multipliers[k]. DiT: features of a token,
@@ -233,24 +234,27 @@ def build_network(settings: NetworkSettings) -> Preconditioning:
             return VPPreconditioning(model)
         case "ve":
             return VEPreconditioning(model)
+        case "iddpm":
+            return IDDPMPreconditioning(model)
         case "none":
             return NoPreconditioning(model)
 
 
 def _raw_network(settings: NetworkSettings) -> nn.Module:
     channels, _, side = settings.shape
+    answers = 2 * channels if settings.preconditioning == "iddpm" else channels
     sizes: dict[str, Any] = settings.model_dump(include=HAS[settings.arch])
     match settings.arch:
         case "ddpmpp":
-            return SongUNet(side, channels, channels, **sizes)
+            return SongUNet(side, channels, answers, **sizes)
         case "ncsnpp":
             residual: dict[str, Any] = {"embedding": "fourier", "encoder": "residual"}
-            return SongUNet(side, channels, channels, **sizes, **residual, taps=(1, 3, 3, 1))
+            return SongUNet(side, channels, answers, **sizes, **residual, taps=(1, 3, 3, 1))
         case "adm":
-            return DhariwalUNet(side, channels, channels, **sizes)
+            return DhariwalUNet(side, channels, answers, **sizes)
         case "skip":
             return SkipNet(channels, channels, **sizes)
         case "dit":
-            return DiT(side, channels, channels, **sizes)
+            return DiT(side, channels, answers, **sizes)
         case "linear":
             return LinearNet(settings.shape)

@@ -41,6 +41,8 @@ def draw_levels(settings: TrainSettings, n: int, generator: torch.Generator) -> 
         case "none":
             assert settings.level is not None  # the settings see to it
             return torch.full((n,), settings.level)
+        case "iddpm":
+            raise AssertionError("the settings refuse it")
 
 
 def training_loss(
@@ -54,6 +56,8 @@ def training_loss(
             return weighted_error(denoise, x0, sigma, eps, 1 / sigma**2)
         case "none":
             return weighted_error(denoise, x0, sigma, eps, torch.ones_like(sigma))
+        case "iddpm":
+            raise AssertionError("the settings refuse it")
 
 
 def draw_sigma(

@@ -70,6 +70,15 @@ class TrainSettings(BaseModel):
             )
         return level
 
+    @field_validator("network")
+    @classmethod
+    def _has_a_loss(cls, network: NetworkSettings) -> NetworkSettings:
+        if network.preconditioning == "iddpm":
+            raise ValueError(
+                "the preconditioning iddpm is for models trained elsewhere: train with edm, vp or ve"
+            )
+        return network
+
     @model_validator(mode="after")
     def _law_of_edm(self) -> "TrainSettings":
         if self.network.preconditioning != "edm" and (self.p_mean, self.p_std) != (-1.2, 1.2):
