@@ -13,6 +13,16 @@ from denoscope.denoiser import Denoiser, FunctionDenoiser, LevelwiseDenoiser, Sp
 from denoscope.images import MixturePictures, Pictures
 from denoscope.networks import NetworkSettings, build_network
 from denoscope.noise import karras_levels
+from denoscope.parametrisations import (
+    ContinuousSchedule,
+    DiscreteSchedule,
+    Prediction,
+    PredictionDenoiser,
+    Schedule,
+    TimeConvention,
+    as_prediction,
+    from_blind,
+)
 
 SHAPE = (1, 8, 8)
 NETWORK_SPEC = Spec("network", SHAPE, sigma_min=0.002, sigma_max=80.0)
@@ -28,6 +38,14 @@ def _linear(pictures: Pictures) -> Denoiser:
     matrices = torch.stack([gaussian.matrix(level) for level in levels.tolist()])
     biases = torch.stack([gaussian.bias(level) for level in levels.tolist()])
     return LinearDenoiser(levels, matrices, biases, SHAPE)
+
+
+def _reopened(
+    pictures: Pictures, prediction: Prediction, schedule: Schedule, time: TimeConvention
+) -> Denoiser:
+    """The Gaussian denoiser as a model of another kind, opened again."""
+    model = as_prediction(GaussianDenoiser.fit(pictures), prediction, schedule, time=time)
+    return PredictionDenoiser(model, prediction, schedule, SHAPE, time=time)
 
 
 def _network(arch: str, dtype: torch.dtype, preconditioning: str) -> Denoiser:
@@ -64,6 +82,15 @@ DENOISERS: dict[str, Callable[[Pictures], Denoiser]] = {
             0.3: MultiDeltaDenoiser(pictures),
             1.5: MultiDeltaDenoiser(pictures.take(range(9))),
         }
+    ),
+    "velocity, of a table": lambda pictures: _reopened(
+        pictures, "velocity", DiscreteSchedule.cosine(50).with_zero_terminal_snr(), "index"
+    ),
+    "flow, of a continuum": lambda pictures: _reopened(
+        pictures, "flow", ContinuousSchedule.flow(), "t"
+    ),
+    "blind": lambda pictures: from_blind(
+        lambda y: y / 2, SHAPE, sigma_min=0.1, sigma_max=2.0, data_range=(0, 1)
     ),
     "a function": lambda pictures: FunctionDenoiser(
         lambda x, sigma: x / (1 + sigma**2), Spec("shrink", SHAPE)

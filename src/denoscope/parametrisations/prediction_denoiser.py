@@ -67,7 +67,7 @@ class PredictionDenoiser:
         check_model(model)
         check_prediction(prediction)
         check_time(time, schedule)
-        self.range = DataRange.of(*data_range)
+        self.data_range, self.range = data_range, DataRange.of(*data_range)
         self.model, self.prediction, self.schedule, self.time = model, prediction, schedule, time
         levels = schedule.levels
         self.spec = Spec(
@@ -111,7 +111,7 @@ class PredictionDenoiser:
             schedule.to(device) if isinstance(schedule, DiscreteSchedule) else schedule,  # pyright: ignore
             self.spec.shape,
             time=self.time,
-            data_range=(self.range.shift - self.range.scale, self.range.shift + self.range.scale),
+            data_range=self.data_range,
             name=self.spec.name,
         )
 
