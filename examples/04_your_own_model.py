@@ -2,8 +2,8 @@
 
     python examples/04_your_own_model.py
 
-Many models are shown x_t = alpha x0 + sigma_t eps and a time t of their own, and predict eps. To open one, say what
-it predicts, under which schedule of alpha and sigma_t, of which shape, and how it counts time.
+Many models are shown x_t = alpha x0 + sigma_t eps and a time t of their own, and predict eps. To open one,
+say what it predicts, under which schedule of alpha and sigma_t, of which shape, and how it counts time.
 The model here is a poor one, which knows each pixel's mean and variance and nothing of how pixels go together.
 """
 
