@@ -22,7 +22,9 @@ DOCS = ROOT / "docs"
 STUDIES = ("cpu", "gpu", "paper")  # presets, each in docs/studies/paper-NAME
 BLOCK = "paper"
 NOT_RUN = "not yet run"
-BESIDE = {"The same curves for colour faces at 32x32, N = 64 and 16,000": DOCS / "studies" / "faces32"}
+BESIDE = {
+    "The same curves for colour faces at 32x32, N = 64 and 16,000": DOCS / "studies" / "faces32"
+}
 SIGNS = {"holds": "holds", "does not hold": "**does not hold**", "cannot tell": "cannot tell"}
 
 __all__ = ["DOCS", "SIGNS", "STUDIES", "gallery", "judged", "plain", "summary"]

@@ -1,4 +1,4 @@
-"""What of the paper could be reproduced and what not, and four traps, out of the studies' claims.
+"""What of the paper could be reproduced and what not, and five traps, out of the studies' claims.
 
     python benchmarks/reproduced.py        # docs/studies/paper-cpu -> docs/reproduced.md
 

@@ -137,7 +137,7 @@ class FamilyCells:
 
     def lengths(self) -> list[Subject]:
         """The small set's full-width network along its training: fresh, each snapshot, the end."""
-        f, trained = self.family, self.network(self.family.small)
+        trained = self.network(self.family.small)
         inside = trained.settings.snapshots_kimg
         return [self.subject(trained, kimg=k) for k in (0.0, *inside, trained.settings.kimg)]
 

@@ -25,7 +25,8 @@ def collect(
 
     measurements.parquet: the tables of all tasks that are done, `cell` being KIND/NAME. cells.json:
     for each the content that its name hashes and, of trainings, the length and rate that the log
-    tells. claims: file name -> rows; where there are none, no file. Tables of tasks that are not done are simply not there.
+    tells. claims: file name -> rows; where there are none, no file. Tables of tasks that are not done
+    are simply not there.
     """
     frames, cells = [], {}
     for task in tasks:

@@ -19,7 +19,7 @@ FIGURES: dict[str, Figure] = {
 
 def figures_named(words: list[str]) -> list[Figure]:
     """Figures by name ("fig7", "7"), in the paper's order; "all" or nothing for all of them; "traps"
-    alone for the four consequences of the definitions.
+    alone for the five consequences of the definitions.
 
     Raises InputError for an unknown name.
     """
