@@ -169,6 +169,23 @@ def test_only_what_can_be_moved_has_a_way_to_move():
     assert not hasattr(from_epsilon(Listener(), TABLE, SHAPE, time="index"), "to")
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_a_module_is_called_in_its_own_dtype(dtype):
+    class Scaled(nn.Linear):
+        def forward(self, x, t=None):
+            self.told = t
+            return super().forward(x)
+
+    module = Scaled(2, 2).to(dtype).eval()
+    one = from_epsilon(module, FLOW, SHAPE, time=lambda t: 1000 * t)
+    two = from_blind(module, SHAPE, sigma_min=0.1, sigma_max=1000.0)
+    for x in (torch.ones(2, *SHAPE), torch.ones(2, *SHAPE, dtype=torch.float64)):
+        assert two(x, torch.tensor([1.0])).dtype == x.dtype
+        assert one(x, torch.tensor([999.0])).dtype == x.dtype
+        assert module.told.dtype == max(dtype, torch.float32, key=lambda one: one.itemsize)
+        torch.testing.assert_close(module.told.double(), torch.full((2,), 999.0).double())
+
+
 @pytest.mark.parametrize("t", [25, torch.tensor(25), torch.tensor([25]), torch.tensor([25] * 3)])
 def test_the_other_direction_takes_any_shape_of_time(t):
     shrink = FunctionDenoiser(lambda x, sigma: x / (1 + sigma**2), Spec("shrink", SHAPE))

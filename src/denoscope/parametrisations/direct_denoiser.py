@@ -11,7 +11,13 @@ from denoscope.errors import InputError
 from denoscope.parametrisations.continuous_schedule import ContinuousSchedule
 from denoscope.parametrisations.data_range import DataRange
 from denoscope.parametrisations.discrete_schedule import DiscreteSchedule
-from denoscope.parametrisations.foreign_model import Model, check_answer, check_model, check_shape
+from denoscope.parametrisations.foreign_model import (
+    Model,
+    check_answer,
+    check_model,
+    check_shape,
+    dtype_of,
+)
 from denoscope.parametrisations.prediction_denoiser import PredictionDenoiser
 
 __all__ = ["BlindDenoiser", "from_blind", "from_denoised"]
@@ -89,11 +95,11 @@ class BlindDenoiser:
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         check_call(self.spec, x, sigma)
         y = self.range.inward(x)
-        answer = self.model(y)
+        answer = self.model(y.to(dtype_of(self.model, x)))
         check_answer(self.spec.name, answer, y)
         return self.range.outward(answer.to(x.dtype))
 
-    def _moved(self, device: object) -> "BlindDenoiser":
+    def _moved(self, device: torch.device | str) -> "BlindDenoiser":
         """The same with the model on `device`; a torch.nn.Module is itself moved there."""
         self.model.to(device)  # pyright: ignore
         return self

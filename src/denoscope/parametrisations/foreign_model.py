@@ -7,7 +7,7 @@ from torch import Tensor
 
 from denoscope.errors import InputError
 
-__all__ = ["Model", "check_answer", "check_model", "check_shape"]
+__all__ = ["Model", "check_answer", "check_model", "check_shape", "dtype_of"]
 
 Model = Callable[[Tensor, Tensor], Tensor]
 """(x_t, t) -> prediction."""
@@ -26,6 +26,13 @@ def check_model(model: object) -> None:
             f"{type(model).__name__} is in training mode, where dropout and batch norm depend on "
             "chance and batch: call model.eval() first"
         )
+
+
+def dtype_of(model: object, x: Tensor) -> torch.dtype:
+    """What the model is called in: a module's own parameters' dtype, else x's."""
+    if isinstance(model, torch.nn.Module):
+        return next((p.dtype for p in model.parameters() if p.is_floating_point()), x.dtype)
+    return x.dtype
 
 
 def check_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -13,13 +13,20 @@ alpha (m x + c) = alpha y0 + sigma(t) eps.
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from denoscope.denoiser import Spec, check_call
 from denoscope.errors import InputError, SigmaOutOfRange
 from denoscope.parametrisations.data_range import DataRange
 from denoscope.parametrisations.discrete_schedule import DiscreteSchedule
-from denoscope.parametrisations.foreign_model import Model, check_answer, check_model, check_shape
+from denoscope.parametrisations.foreign_model import (
+    Model,
+    check_answer,
+    check_model,
+    check_shape,
+    dtype_of,
+)
 from denoscope.parametrisations.prediction import (
     Prediction,
     check_prediction,
@@ -42,9 +49,13 @@ class PredictionDenoiser:
     """D(x; sigma) of a model that predicts one of epsilon, velocity, x0, score and flow.
 
     model: called as model(x_t, t) with x_t (B, C, H, W) in the model's range and t (B,), each row's
-    time; answers the prediction, of x_t's shape. Its device is x's. A torch.nn.Module must be in
-    evaluation mode. schedule: which x_t and t go with a level. shape: (C, H, W). time: how the model
-    counts it. data_range: the model's values for black and white.
+        time, on x's device; answers the prediction, of x_t's shape. A torch.nn.Module is called in
+        the dtype of its parameters, else in x's, and must be in evaluation mode.
+    prediction: what it predicts.
+    schedule: which x_t and t go with a level.
+    shape: (C, H, W) of one picture.
+    time: how the model counts it.
+    data_range: the model's values for black and white.
 
     A discrete schedule's levels are `spec.levels`, and a level between two of them is refused:
     `snap_to_levels(denoiser.spec, sigma)` finds the nearest.
@@ -96,19 +107,21 @@ class PredictionDenoiser:
             for part in (self.schedule.alpha, self.schedule.sigma)
         )
         x_t = alpha * self.range.inward(x)
+        dtype = dtype_of(self.model, x)
+        time = told(self.time, self.schedule, t, dtype)
         # Every row its own time, whatever the caller gave: many models take no other shape.
-        answer = self.model(x_t, told(self.time, self.schedule, t, x).expand(len(x)))
+        answer = self.model(x_t.to(dtype), time.expand(len(x)))
         check_answer(self.spec.name, answer, x_t)
         y0 = x0_from_prediction(self.prediction, x_t, answer.to(x.dtype), alpha, noise)
         return self.range.outward(y0)
 
-    def _moved(self, device: object) -> "PredictionDenoiser":
+    def _moved(self, device: torch.device | str) -> "PredictionDenoiser":
         """The same with model and table on `device`; a torch.nn.Module is itself moved there."""
         schedule = self.schedule
         return PredictionDenoiser(
             self.model.to(device),  # pyright: ignore
             self.prediction,
-            schedule.to(device) if isinstance(schedule, DiscreteSchedule) else schedule,  # pyright: ignore
+            schedule.to(device) if isinstance(schedule, DiscreteSchedule) else schedule,
             self.spec.shape,
             time=self.time,
             data_range=self.data_range,

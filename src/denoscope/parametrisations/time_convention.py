@@ -49,8 +49,11 @@ def check_time(time: TimeConvention, schedule: Schedule) -> None:
         )
 
 
-def told(time: TimeConvention, schedule: Schedule, t: Tensor, like: Tensor) -> Tensor:
-    """What the model is told at the schedule's own time t: in `like`'s dtype, integers as they are."""
+def told(time: TimeConvention, schedule: Schedule, t: Tensor, dtype: torch.dtype) -> Tensor:
+    """What a model called in `dtype` is told at the schedule's own time t, elementwise.
+
+    Integers stay int64, and no time is told in less than float32: in bfloat16 999 would be 1000.
+    """
     if callable(time):
         value = torch.as_tensor(time(t))
         if value.shape != t.shape:
@@ -66,7 +69,9 @@ def told(time: TimeConvention, schedule: Schedule, t: Tensor, like: Tensor) -> T
         value = -2 * schedule.level(t).log()
     else:
         value = t
-    return value.to(like.dtype) if value.is_floating_point() else value
+    return (
+        value.to(torch.promote_types(dtype, torch.float32)) if value.is_floating_point() else value
+    )
 
 
 def understood(time: NamedTime, schedule: Schedule, value: Tensor) -> Tensor:
