@@ -1,7 +1,8 @@
 """One door for models: `open_denoiser(where)`.
 
 where: a run folder, one of its snapshots, a folder of runs that are each of one level,
-`bundled:NAME`, `package.module:factory`, or a folder of `denoscope distill`.
+`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, or a folder
+of `denoscope import`.
 """
 
 import hashlib
@@ -10,7 +11,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
 from denoscope.checkpoints.factories import open_factory
+from denoscope.checkpoints.imported import WEIGHTS, ImportedModel, imported_folder
 from denoscope.checkpoints.levelwise_runs import holds_runs, open_levels
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
 from denoscope.closed_form import LinearDenoiser
@@ -38,6 +41,10 @@ class Model:
     parameters: int | None = None
     content_hash: str = ""
     record: RunRecord | None = None
+    trained_on: str = ""
+    """What a foreign file says of its training pictures."""
+    condition: str = ""
+    """What the model was conditioned on, where it can be."""
 
 
 def open_denoiser(where: str | os.PathLike[str]) -> Denoiser:
@@ -55,6 +62,14 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return _distillation(path, text)
     if holds_runs(path):
         return _levelwise(path, text)
+    if is_edm_pickle(path):
+        imported = open_edm_pickle(path)
+        return _imported(imported, text, imported.record.source_hash)
+    if folder := imported_folder(path):
+        imported = ImportedModel.load(folder)
+        return _imported(
+            imported, text, hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        )
     if path.exists():
         denoiser, record, weights = open_run(path)
         return Model(
@@ -68,8 +83,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     if FACTORY.fullmatch(text):
         return Model(denoiser=open_factory(text), where=text, family="python factory")
     raise InputError(
-        f"no model at {text!r}: give a run folder, a snapshot of one, package.module:factory, or "
-        + ", ".join(f"bundled:{name}" for name in bundled_names())
+        f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), "
+        "package.module:factory, or " + ", ".join(f"bundled:{name}" for name in bundled_names())
     )
 
 
@@ -83,6 +98,19 @@ def _levelwise(path: Path, text: str) -> Model:
         parameters=sum(p.numel() for one in denoisers for p in one.network.parameters()),
         content_hash=hashlib.sha256(b"".join(one.read_bytes() for one in weights)).hexdigest(),
         record=records[0],
+    )
+
+
+def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
+    classes = model.record.network.label_dim
+    return Model(
+        denoiser=model.denoiser,
+        where=text,
+        family=model.record.family,
+        parameters=sum(p.numel() for p in model.network.parameters()),
+        content_hash=content_hash,
+        trained_on=model.record.trained_on,
+        condition=f"none of its {classes} classes" if classes else "",
     )
 
 

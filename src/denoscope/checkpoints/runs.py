@@ -10,10 +10,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from denoscope.checkpoints.filling import filled_network
 from denoscope.checkpoints.network import NetworkDenoiser
+from denoscope.checkpoints.pickle_machine import shown
 from denoscope.denoiser import Spec
 from denoscope.errors import InputError
-from denoscope.networks import Preconditioning, build_network
+from denoscope.networks import Preconditioning
 from denoscope.training import RunRecord, TrainSettings, untrained
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "bundled_path",
     "open_run",
     "read_record",
+    "read_weights",
     "untrained_run",
 ]
 
@@ -33,10 +36,15 @@ SDE_CITATION = (
     "Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole: Score-Based Generative Modeling through "
     "Stochastic Differential Equations. ICLR 2021. arXiv:2011.13456"
 )
+IDDPM_CITATION = (
+    "Nichol, Dhariwal: Improved Denoising Diffusion Probabilistic Models. ICML 2021. "
+    "arXiv:2102.09672"
+)
 CITATIONS = {
     "edm": (EDM_CITATION,),
     "vp": (SDE_CITATION, EDM_CITATION),
     "ve": (SDE_CITATION, EDM_CITATION),
+    "iddpm": (IDDPM_CITATION, EDM_CITATION),
     "none": (),
 }
 
@@ -91,23 +99,7 @@ def open_run(where: Path) -> tuple[NetworkDenoiser, RunRecord, Path]:
             "--resume`, "
             f"or give one of {folder / 'snapshots'}"
         )
-    weights = _read_weights(path)
-    with torch.random.fork_rng(devices=[]):
-        network = build_network(record.settings.network)
-    expected = network.state_dict()
-    wrong = [
-        name
-        for name in expected
-        if name not in weights or weights[name].shape != expected[name].shape
-    ]
-    wrong += sorted(weights.keys() - expected.keys())
-    if wrong:
-        raise InputError(
-            f"{path} does not fit the network that run.json describes (first difference: "
-            f"{wrong[0]}): "
-            "the two files are of different runs"
-        )
-    network.load_state_dict(weights)
+    network = filled_network(record.settings.network, read_weights(path), path)
     return _denoiser(network, record.settings), record, path
 
 
@@ -131,18 +123,12 @@ def _denoiser(network: Preconditioning, settings: TrainSettings) -> NetworkDenoi
     return NetworkDenoiser(network, spec)
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises InputError for one that is corrupt."""
     try:
-        weights = load_file(path)
+        return load_file(path)
     except (SafetensorError, OSError, ValueError, struct.error, json.JSONDecodeError) as error:
         raise InputError(
-            f"{path} is not a whole safetensors file ({error}): restore it from a copy, or train "
-            "again"
+            f"{path} is not a whole safetensors file ({shown(error)}): restore it from a copy, or "
+            "make it again"
         ) from error
-    bad = [name for name, value in weights.items() if not bool(torch.isfinite(value).all())]
-    if bad:
-        raise InputError(
-            f"{path} has values that are not finite (first in {bad[0]}): the training diverged; "
-            "take an earlier snapshot, or train again at a lower rate"
-        )
-    return weights

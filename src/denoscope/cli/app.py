@@ -8,6 +8,7 @@ from denoscope.cli.audit import audit
 from denoscope.cli.compare import compare
 from denoscope.cli.demo import demo
 from denoscope.cli.distill import distill
+from denoscope.cli.import_ import import_model
 from denoscope.cli.info import info
 from denoscope.cli.report import report
 from denoscope.cli.reproduce import reproduce
@@ -22,11 +23,12 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="MODEL: a run folder, a snapshot of one, bundled:NAME, or package.module:factory.  "
+    epilog="MODEL: a run folder, a snapshot of one, an EDM pickle, bundled:NAME, or package.module:factory.  "
     "DATA: digits, mnist-5k, mnist, fashion-mnist, cifar10, a folder, a zip, an npz, hf:owner/name.",
 )
 for verb in (demo, audit, compare, train, sample, distill, sweep, reproduce, report, info):
     app.command(no_args_is_help=False)(verb)
+app.command("import", no_args_is_help=False)(import_model)  # a word that no function can have
 
 
 @app.callback(invoke_without_command=True)

@@ -25,8 +25,10 @@ def is_model(place: str) -> bool:
     if path.exists():
         from denoscope.checkpoints.levelwise_runs import holds_runs
 
-        records = path / "run.json", path / "distillation.json"
-        known = path.suffix == ".safetensors" or any(record.exists() for record in records)
+        records = (path / name for name in ("run.json", "distillation.json", "model.json"))
+        known = path.suffix in (".safetensors", ".pkl") or any(
+            record.exists() for record in records
+        )
         return known or holds_runs(path)
     return ":" in place
 
@@ -87,6 +89,10 @@ def describe_place(place: str, data: str | None, size: int | None) -> dict[str, 
         found["hash"] = model.content_hash
     if model.record is not None:
         found |= _of_record(model.record)
+    if model.trained_on:
+        found["trained_on"] = model.trained_on
+    if model.condition:
+        found["condition"] = model.condition
     found["usable"] = True
     return found | _fit(model, data, size)
 

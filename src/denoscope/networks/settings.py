@@ -21,6 +21,7 @@ from denoscope.networks.skip_net import SkipNet
 from denoscope.networks.song_unet import SongUNet
 
 Architecture = Literal["ddpmpp", "ncsnpp", "adm", "skip", "dit", "linear"]
+LARGEST_WIDTH, LARGEST_SIDE, MOST_BLOCKS = 2**16, 2**14, 1000  # bounds for files, not for wishes
 SMALLEST_DEFAULT_SIDE = 4  # default multipliers are cut where a level would be smaller
 
 # The settings that each architecture has, beside shape and preconditioning; others are 0 or ().
@@ -132,12 +133,12 @@ class NetworkSettings(BaseModel):
     trained elsewhere alone: it has no loss here), or none: a DAE, of one level. It decides the loss
     too. Skip-Net and linear are not told the level: none is their default, and all they take."""
     # The defaults stated below are those of DDPM++ at 32 pixels; fill_defaults puts in the others.
-    width: int = Field(default=128, ge=0, multiple_of=4)
+    width: int = Field(default=128, ge=0, le=LARGEST_WIDTH, multiple_of=4)
     """Base channels, a multiple of 4; level k has width * multipliers[k]. DiT: features of a token,
     a multiple of 4 and of `heads`."""
     multipliers: tuple[int, ...] = (2, 2, 2)
     """Channels of each level in units of the width, from full size to the smallest."""
-    blocks: int = Field(default=4, ge=0)
+    blocks: int = Field(default=4, ge=0, le=MOST_BLOCKS)
     """Residual blocks a level on the way down; one more on the way up. Skip-Net: convolutions a
     level on either way. DiT: blocks in all."""
     attention: tuple[int, ...] = (16,)
@@ -159,11 +160,12 @@ class NetworkSettings(BaseModel):
     @classmethod
     def fill_defaults(cls, given: Any) -> Any:
         match given:
-            case {"arch": str(arch), "shape": [_, int(side), _]}:
+            case {"arch": str(arch), "shape": [_, int(side), _]} if side <= LARGEST_SIDE:
                 multipliers = given.get("multipliers")
                 levels = len(multipliers) if isinstance(multipliers, list | tuple) else None
                 defaults = fitting_defaults(arch, side, levels)
-                if arch == "dit" and isinstance(width := given.get("width"), int):
+                width = given.get("width")
+                if arch == "dit" and isinstance(width, int) and width <= LARGEST_WIDTH:
                     defaults = defaults._replace(heads=default_heads(width))
                 return {**defaults._asdict(), **given}
         return given  # what is wrong with it is said by the fields
@@ -196,6 +198,8 @@ class NetworkSettings(BaseModel):
         _, height, side = self.shape
         if min(self.shape) < 1 or height != side:
             raise ValueError(f"shape is (channels, side, side), all positive; got {self.shape}")
+        if max(self.shape) > LARGEST_SIDE:
+            raise ValueError(f"shape is at most {LARGEST_SIDE} along each side; got {self.shape}")
         if "multipliers" in HAS[self.arch]:
             self.check_levels(side)
         if self.arch == "dit" and side % self.patch:

@@ -13,6 +13,7 @@ from denoscope.networks import NetworkSettings
 __all__ = ["RUN_SCHEMA", "DataRecord", "RunRecord", "TrainSettings"]
 
 RUN_SCHEMA = 1
+MOST_BYTES = 2**20  # of a run.json; ours have some 2,000
 
 
 class TrainSettings(BaseModel):
@@ -167,6 +168,8 @@ class RunRecord(BaseModel):
     def read(cls, path: Path) -> "RunRecord":
         """The record in run.json. Raises InputError where it does not read, or is of another schema."""
         try:
+            if path.stat().st_size > MOST_BYTES:
+                raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
             content = json.loads(path.read_text(encoding="utf-8"))
             schema = content.get("schema_version") if isinstance(content, dict) else None
             if isinstance(schema, int) and schema != RUN_SCHEMA:
@@ -177,7 +180,7 @@ class RunRecord(BaseModel):
             return cls.model_validate(content)
         except InputError:
             raise
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             reason = str(error)
             if isinstance(error, ValidationError):
                 first = error.errors()[0]

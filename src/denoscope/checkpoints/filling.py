@@ -1,0 +1,63 @@
+"""A network from settings and weights that a file states: nothing is reserved before both fit.
+
+Settings are hostile too: a width of a billion would ask for more memory than there is. So the
+network is laid out without memory (torch's meta device), and only weights that are there fill it.
+"""
+
+import os
+
+import torch
+from torch import Tensor
+
+from denoscope.checkpoints.pickle_machine import shown
+from denoscope.errors import InputError
+from denoscope.networks import NetworkSettings, Preconditioning, build_network
+
+__all__ = ["filled_network"]
+
+
+def filled_network(
+    settings: NetworkSettings, weights: dict[str, Tensor], where: str | os.PathLike[str]
+) -> Preconditioning:
+    """The network of these settings with these weights, in float32.
+
+    Raises InputError where they do not fit each other (a tensor is missing, there is one too many,
+    of another shape, or not of floating point), and for values that are not finite.
+    """
+    layers = max(1, len(settings.multipliers)) * settings.blocks
+    if layers > len(weights):
+        raise InputError(
+            f"{where} describes {layers} blocks and has {len(weights)} tensors: settings and "
+            "weights are of different models"
+        )
+    try:
+        with torch.device("meta"):
+            network = build_network(settings)
+    except (RuntimeError, TypeError, OverflowError) as error:  # sizes beyond 64 bits
+        raise InputError(f"{where} describes a network that nothing can hold") from error
+    expected = network.state_dict()
+    wrong = [name for name, value in expected.items() if not _fits(weights.get(name), value)]
+    wrong += sorted(weights.keys() - expected.keys())
+    if wrong:
+        raise InputError(
+            f"{where} does not fit the network that it describes (first difference: "
+            f"{shown(wrong[0])}): settings and weights are of different models"
+        )
+    for name, value in expected.items():
+        # A copy: what came from a mapped file would change, or end the program, with the file.
+        weights[name] = weights[name].to(value.dtype, copy=True).contiguous()
+        if not bool(torch.isfinite(weights[name]).all()):
+            raise InputError(
+                f"{where} has values that are not finite (first in {name}): the training diverged; "
+                "take an earlier snapshot, or train again at a lower rate"
+            )
+    network.load_state_dict(weights, assign=True)
+    return network
+
+
+def _fits(given: Tensor | None, expected: Tensor) -> bool:
+    return (
+        given is not None
+        and given.shape == expected.shape
+        and given.is_floating_point() == expected.is_floating_point()
+    )

@@ -1,0 +1,51 @@
+"""`denoscope import`: a foreign model file becomes settings and weights, once and for all."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from denoscope.cli import options as opt
+from denoscope.cli.speech import Voice
+from denoscope.cli.whole_folder import check_new_folder, whole_folder
+
+__all__ = ["import_model"]
+
+File = typer.Argument(
+    metavar="FILE", show_default=False, help="A network pickle of EDM: network-snapshot-*.pkl."
+)
+Out = typer.Option(metavar="DIR", rich_help_panel=opt.OUTPUT, help="A new or empty folder.")
+
+
+def import_model(
+    file: Annotated[Path, File],
+    out: Annotated[Path, Out],
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> int:
+    """Turn a foreign model FILE into safetensors and settings; nothing in it is executed.
+
+    DIR is a MODEL for every other verb, and holds no pickle: it can be passed on.
+
+    \b
+    Examples:
+      denoscope import network-snapshot-200000.pkl --out models/cifar10
+      denoscope import edm-ffhq-64x64-uncond-vp.pkl --out models/ffhq --json
+    """
+    from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
+    from denoscope.errors import InputError
+
+    voice = Voice(as_json, quiet)
+    target = check_new_folder(out)
+    if not is_edm_pickle(file):
+        raise InputError(f"{file} is not a file called .pkl: give a network pickle of EDM")
+    model = open_edm_pickle(file)
+    with whole_folder(target) as staging:
+        model.save(staging)
+    record = model.record
+    voice.say(f"family: {record.family}")
+    voice.say(f"trained on: {record.trained_on or 'the file does not say'}")
+    voice.say(f"folder: {target}")
+    voice.result({"folder": str(target), **record.model_dump(mode="json")})
+    return 0

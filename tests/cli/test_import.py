@@ -1,0 +1,43 @@
+"""`denoscope import` writes a folder that every verb takes, or nothing."""
+
+import json
+
+from checkpoints.edm_writer import edm_pickle, edm_record
+from denoscope.networks import NetworkSettings
+
+NETWORK = NetworkSettings(
+    arch="ddpmpp", shape=(1, 8, 8), width=4, multipliers=(1,), blocks=1, attention=()
+)
+
+
+def test_import_and_ask(place, say):
+    (place / "x.pkl").write_bytes(edm_pickle(edm_record(NETWORK)))
+    said = say("import x.pkl --out models/x --json")
+    assert said.code == 0
+    told = json.loads(said.out)
+    assert told["folder"] == str(place / "models" / "x")
+    assert told["network"]["arch"] == "ddpmpp"
+    assert "trained on: data/digits.zip" in said.err
+    folder = place / "models" / "x"
+    assert {path.name for path in folder.iterdir()} == {"model.json", "weights.safetensors"}
+    for where in ("models/x", "x.pkl"):
+        said = say(f"info {where} --data digits --json")
+        assert said.code == 0
+        told = json.loads(said.out)
+        assert told["trained_on"] == "data/digits.zip, 1797 pictures"
+        assert told["fits"] is True
+
+
+def test_what_is_wrong_leaves_nothing(place, say):
+    (place / "x.pkl").write_bytes(edm_pickle({"ema": 3}))
+    (place / "x.txt").write_text("hello")
+    for words, says in (
+        ("import x.pkl --out new", "no network under 'ema'"),
+        ("import x.txt --out new", "give a network pickle of EDM"),
+        ("import nowhere.pkl --out new", "give a network pickle of EDM"),
+        ("import x.pkl --out run", "holds something already"),
+    ):
+        said = say(words)
+        assert said.code == 2
+        assert says in said.err
+        assert not (place / "new").exists()
