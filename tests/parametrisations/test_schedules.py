@@ -134,3 +134,13 @@ def test_the_bracketed_inverse_equals_the_closed_form():
     bracketed = ContinuousSchedule(closed.alpha, closed.sigma, 1e-5, 1.0)
     level = torch.logspace(-2.9, 2.1, 40, dtype=torch.float64)
     torch.testing.assert_close(bracketed.time_of(level), closed.time_of(level), rtol=1e-11, atol=0)
+
+
+def test_an_index_left_out_at_the_start_moves_no_other():
+    """A table from noise to picture."""
+    forward = DiscreteSchedule.linear(20).with_zero_terminal_snr()
+    backward = DiscreteSchedule(forward.alphas.flip(0), forward.sigmas.flip(0))
+    assert backward.left_out == (0.0,)
+    assert torch.equal(backward.levels, forward.levels)
+    t = torch.arange(1, 20)
+    assert torch.equal(backward.time_of(backward.level(t)), t)
