@@ -2,8 +2,18 @@
 
 import json
 
+import pytest
+
 from checkpoints.edm_writer import edm_pickle, edm_record
 from denoscope.networks import NetworkSettings
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
 
 NETWORK = NetworkSettings(
     arch="ddpmpp", shape=(1, 8, 8), width=4, multipliers=(1,), blocks=1, attention=()
@@ -35,7 +45,7 @@ def test_what_is_wrong_leaves_nothing(place, say):
         ("import x.pkl --out new", "no network under 'ema'"),
         ("import x.txt --out new", "give a network pickle of EDM"),
         ("import nowhere.pkl --out new", "give a network pickle of EDM"),
-        ("import x.pkl --out run", "holds something already"),
+        ("import x.pkl --out .", "holds something already"),
     ):
         said = say(words)
         assert said.code == 2

@@ -1,0 +1,87 @@
+"""Model files changed at random: each opens or ends in one InputError line, runs nothing, in bounded time.
+
+    python benchmarks/fuzz_models.py --count 100000 [--seed 0]
+
+Bits flipped, bytes replaced, parts cut out, doubled, moved or taken from another file, of a good
+pickle, a good safetensors file and a good model.json. Prints how many opened, how many were refused,
+the longest time and the largest memory; stops at the first file that does anything else and keeps it.
+"""
+
+import argparse
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from checkpoints.hostile import good_pickle, good_record, good_weights
+from denoscope import open_denoiser
+from denoscope.errors import InputError
+
+NUMBERS = [b"\x00" * 4, b"\xff" * 4, b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\x00\x00\x00\x80"]
+
+
+def mutated(good: bytes, other: bytes, draw: random.Random) -> bytes:
+    """One to four random changes of a file; half of them near its start, where structure is."""
+    changed = bytearray(good)
+    for _ in range(draw.choice((1, 1, 1, 2, 4))):
+        most = len(changed) if draw.random() < 0.5 else min(len(changed), 2000)
+        at, length = draw.randrange(max(most, 1)), draw.randint(1, 64)
+        match draw.randrange(6):
+            case 0 if changed:
+                changed[min(at, len(changed) - 1)] ^= 1 << draw.randrange(8)
+            case 1:
+                changed[at : at + 1] = bytes([draw.randrange(256)])
+            case 2:
+                changed[at : None if draw.random() < 0.2 else at + length] = b""
+            case 3:
+                changed[at:at] = changed[at : at + length]
+            case 4:
+                start = draw.randrange(len(other))
+                changed[at : at + length] = other[start : start + length]
+            case _:
+                number = draw.choice(NUMBERS)
+                changed[at : at + len(number)] = number
+    return bytes(changed)
+
+
+def fuzz(count: int, seed: int, place: Path) -> dict[str, float]:
+    """Open `count` changed files in `place`, which keeps the one at fault where there is one."""
+    draw = random.Random(seed)
+    good = [good_pickle(), good_weights(), json.dumps(good_record()).encode()]
+    names = ["model.pkl", "model/weights.safetensors", "model/model.json"]
+    (place / "model").mkdir()
+    opened, longest = 0, 0.0
+    for _ in range(count):
+        kind = draw.randrange(3)
+        for name, content in zip(names, good, strict=True):
+            (place / name).write_bytes(content)
+        (place / names[kind]).write_bytes(mutated(good[kind], draw.choice(good), draw))
+        start = time.process_time()
+        try:
+            open_denoiser(place / ("model" if kind else "model.pkl"))
+            opened += 1
+        except InputError as error:
+            if "\n" in str(error):
+                raise SystemExit(f"{place / names[kind]}: more than one line") from error
+        longest = max(longest, time.process_time() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = {"files": count, "opened": opened, "refused": count - opened}
+    return found | {"longest_s": round(longest, 3), "peak_mb": round(peak)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    place = Path(tempfile.mkdtemp(prefix="fuzz-"))  # kept: the last file is the one at fault
+    print(json.dumps(fuzz(given.count, given.seed, place)))
+
+
+if __name__ == "__main__":
+    main()
