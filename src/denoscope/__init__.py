@@ -36,7 +36,9 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from denoscope import training as training
     from denoscope.auditing import Audit as Audit
     from denoscope.auditing import MemorizationWatch as MemorizationWatch
+    from denoscope.auditing import ModelCheck as ModelCheck
     from denoscope.auditing import audit as audit
+    from denoscope.auditing import check_model as check_model
     from denoscope.auditing import train_watched as train_watched
     from denoscope.checkpoints import describe_model as describe_model
     from denoscope.checkpoints import open_denoiser as open_denoiser
@@ -109,6 +111,7 @@ _HOME = {
     "LevelwiseDenoiser": "denoiser",
     "LinearDenoiser": "closed_form",
     "MemorizationWatch": "auditing",
+    "ModelCheck": "auditing",
     "MultiDeltaDenoiser": "closed_form",
     "NetworkSettings": "networks",
     "Pictures": "images",
@@ -119,6 +122,7 @@ _HOME = {
     "as_prediction": "parametrisations",
     "audit": "auditing",
     "build_network": "networks",
+    "check_model": "auditing",
     "describe_model": "checkpoints",
     "distill": "distillation",
     "from_blind": "parametrisations",

@@ -1,6 +1,8 @@
 """Small audits of closed forms of digits, each made once."""
 
 import functools
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ import torch
 from denoscope.auditing import audit
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.denoiser import FunctionDenoiser, Spec
+
+sys.path.insert(0, str(Path(__file__).parent))  # for planted_mistakes
 
 
 @pytest.fixture(scope="session")
