@@ -17,7 +17,7 @@ from denoscope.paper.claims import not_run, read_claims
 from denoscope.paper.reproduce import CLAIMS, TRAP_CLAIMS
 from denoscope.paper.traps import TRAPS
 
-__all__ = ["failures", "traps"]
+__all__ = ["failures", "laws", "traps"]
 
 
 def failures(preset: str, rows: dict[int, Claim]) -> str:
@@ -37,6 +37,26 @@ def failures(preset: str, rows: dict[int, Claim]) -> str:
     ]
     head = ["Fig.", "claim", f"`{preset}`", "reason"]
     return summary({preset: rows}) + "\n\n" + markdown_table(head, table)
+
+
+def laws(before: dict[int, Claim], now: dict[int, Claim]) -> str:
+    """What two studies of the same claims came to, for the figures that both ran."""
+    both = [n for n in sorted(before) if "not run" not in (before[n].state, _state(now, n))]
+    table = [
+        [
+            f"[{n}](paper-gallery.md#fig-{n})",
+            f"{SIGNS[before[n].state]}: {plain(before[n].measured)}",
+            f"{SIGNS[now[n].state]}: {plain(now[n].measured)}",
+        ]
+        for n in both
+    ]
+    kept = [sum(rows[n].state == "holds" for n in both) for rows in (before, now)]
+    text = markdown_table(["Fig.", "EDM's law", "the wider law"], table)
+    return f"Of {len(both)} claims {kept[0]} held under EDM's law, {kept[1]} hold now.\n\n{text}"
+
+
+def _state(rows: dict[int, Claim], n: int) -> str:
+    return rows[n].state if n in rows else "not run"
 
 
 def traps(study: Path, page: Path) -> str:
@@ -64,6 +84,8 @@ def main() -> None:
     given = words.parse_args()
     study, page = given.study.resolve(), given.page.resolve()
     preset, rows = read_claims(study / CLAIMS)
+    before = read_claims(study.with_name(f"{study.name}-edm-law") / CLAIMS)[1]
+    fill_block(page, "laws", laws(before, rows))
     fill_block(page, "failures", failures(preset, rows))
     fill_block(page, "traps", traps(study, page))
 

@@ -137,15 +137,32 @@ def test_traps_stand_with_what_was_measured(docs):
     assert "**Measured.** Not yet run." in text
 
 
+def test_two_studies_are_compared_where_both_ran():
+    from reproduced import laws
+
+    six, seven = FIGURES["fig6"], FIGURES["fig7"]
+    before = {6: claim_of(six, Check("rho 0", False, "why")), 7: claim_of(seven, Check("b", True))}
+    text = laws(before, {6: claim_of(six, Check("rho -1", True))})
+    assert text.startswith("Of 1 claims 0 held under EDM's law, 1 hold now.")
+    assert "| [6](paper-gallery.md#fig-6) | **does not hold**: rho 0 | holds: rho -1 |" in text
+    assert "fig-7" not in text
+
+
 def test_the_committed_list_is_up_to_date():
     from gallery import DOCS
-    from reproduced import failures, traps
+    from reproduced import failures, laws, traps
 
     from denoscope.paper import read_claims
 
     page, study = DOCS / "reproduced.md", DOCS / "studies" / "paper-cpu"
     text = page.read_text(encoding="utf-8")
     preset, rows = read_claims(study / "claims.json")
-    for name, expected in (("failures", failures(preset, rows)), ("traps", traps(study, page))):
+    _, before = read_claims(study.with_name("paper-cpu-edm-law") / "claims.json")
+    blocks = {
+        "failures": failures(preset, rows),
+        "laws": laws(before, rows),
+        "traps": traps(study, page),
+    }
+    for name, expected in blocks.items():
         block = text.partition(f"<!-- BEGIN {name} -->")[2].partition(f"<!-- END {name} -->")[0]
         assert block.strip() == expected.strip(), "run: python benchmarks/reproduced.py"
