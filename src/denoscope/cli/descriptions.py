@@ -79,6 +79,7 @@ def describe_place(place: str, data: str | None, size: int | None) -> dict[str, 
         "what": "model",
         "where": place,
         "family": model.family,
+        **_parametrisation(model),
         "shape": list(spec.shape),
         "sigma": [spec.sigma_min, spec.sigma_max],
         "levels": "every sigma in that range" if spec.levels is None else spec.levels.tolist(),
@@ -95,6 +96,22 @@ def describe_place(place: str, data: str | None, size: int | None) -> dict[str, 
         found["condition"] = model.condition
     found["usable"] = True
     return found | _fit(model, data, size)
+
+
+def _parametrisation(model: "Model") -> dict[str, str]:
+    """How its network's output is read, where that is known."""
+    from denoscope.checkpoints import NetworkDenoiser
+    from denoscope.parametrisations import PredictionDenoiser
+
+    denoiser = model.denoiser
+    if isinstance(denoiser, PredictionDenoiser):
+        low, high = denoiser.data_range
+        words = f"{denoiser.prediction}, of pictures over [{low:g}, {high:g}]"
+        return {"parametrisation": words, "schedule": denoiser.schedule.note()}
+    if isinstance(denoiser, NetworkDenoiser):
+        kind = type(denoiser.network).__name__.removesuffix("Preconditioning")
+        return {"parametrisation": f"preconditioning {kind}"}
+    return {}
 
 
 def _of_record(record: "RunRecord") -> dict[str, Any]:

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from denoscope.cli import options as opt
+from denoscope.cli.check_job import run_check, tell_check
 from denoscope.cli.descriptions import describe_data, describe_place, is_model
-from denoscope.cli.speech import Voice
+from denoscope.cli.speech import Voice, in_words
 
 __all__ = ["info"]
 
@@ -29,37 +30,46 @@ def info(
             help="Say whether MODEL can be audited on this.",
         ),
     ] = None,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            rich_help_panel=opt.WHICH,
+            show_default=False,
+            help="Denoise pictures of this at ten levels: does MODEL do what it should?",
+        ),
+    ] = None,
     size: opt.Size = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = opt.DeviceName.AUTO,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> int:
     """Say what a model or a data set is, and whether it can be used.
 
-    A fingerprint is the same for the same pictures from any container.
+    --check names a wrong parametrisation, data range, schedule or time, and ends with exit code 2.
 
     \b
     Examples:
-      denoscope info runs/mnist-4000 --data mnist-5k
+      denoscope info mine:open_model --check photos/ --size 32
       denoscope info photos/ --size 32
     """
+    from denoscope.errors import InputError
+
     voice = Voice(as_json, quiet)
     if is_model(place):
         found = describe_place(place, data, size)
     else:
-        if data is not None:
-            from denoscope.errors import InputError
-
-            raise InputError(f"{place} is data, and --data asks whether a model fits: leave it out")
+        if data is not None or check is not None:
+            option = "--check" if data is None else "--data"
+            raise InputError(f"{place} is data, and {option} is for a model: leave it out")
         found = describe_data(place, size)
-    voice.table([(name.replace("_", " "), _words(value)) for name, value in found.items()])
+    voice.table([(name.replace("_", " "), in_words(value)) for name, value in found.items()])
+    checked = run_check(voice, place, check, size, seed, device.value) if check else None
+    if checked:
+        found["check"] = tell_check(voice, checked)
     voice.result(found)
+    if checked and not checked.behaves:
+        raise InputError(f"{place} on {check}: {checked.reason}")
     return 0
-
-
-def _words(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_words, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)

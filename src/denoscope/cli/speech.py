@@ -7,7 +7,9 @@ from typing import Any
 
 import typer
 
-__all__ = ["Voice"]
+__all__ = ["Voice", "in_words"]
+
+MANY = 12  # values of a list that are all told
 
 
 class Voice:
@@ -45,3 +47,14 @@ class Voice:
         """The object that --json asks for."""
         if self.as_json and self.first:
             typer.echo(json.dumps(content, indent=2, default=str))
+
+
+def in_words(value: object) -> str:
+    """A value of --json as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        if len(value) > MANY:
+            return f"{len(value):,}, from {value[0]:g} to {value[-1]:g}"
+        return ", ".join(map(in_words, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
