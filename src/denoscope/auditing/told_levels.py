@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from denoscope.denoiser import Spec
@@ -20,7 +21,8 @@ STEPS = 1000
 def _log_levels(schedule: str) -> NDArray[np.float64]:
     """log sigma of the steps of a published schedule, rising."""
     table: DiscreteSchedule = getattr(DiscreteSchedule, schedule)(STEPS)
-    return np.log(table.levels.flip(0).numpy())
+    levels = torch.as_tensor(table.levels)  # a discrete schedule always lists them
+    return np.log(levels.flip(0).numpy())
 
 
 def _step(schedule: str, sigma: float) -> float:

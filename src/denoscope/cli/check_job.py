@@ -48,7 +48,7 @@ def tell_check(voice: Voice, check: "ModelCheck") -> dict[str, Any]:
     """Say it level by level, then the verdict if good; return what --json says."""
     mended = any(level.corrected is not None for level in check.levels)
     heading = ("sigma", "error", "doing nothing", "mean picture", "Gaussian", "slope", "residual")
-    rows = [heading + (("corrected",) if mended else ())]
+    rows: list[tuple[str, ...]] = [heading + (("corrected",) if mended else ())]
     for level in check.levels:
         error = f"{level.error.value:.4g}" + (" (too large)" if level.fails else "")
         rows.append(

@@ -53,6 +53,9 @@ class FamilyCells:
             "dropout": f.dropout,
             "preconditioning": preconditioning,
         }
+        # VP and VE have laws of their own
+        edm = preconditioning == "edm"
+        law: dict[str, Any] = {"p_mean": f.p_mean, "p_std": f.p_std} if edm else {}
         settings = TrainSettings(
             network=NetworkSettings(**network),
             kimg=length,
@@ -61,8 +64,7 @@ class FamilyCells:
             warmup_kimg=f.warmup_kimg,
             augment=f.augment,
             precision=f.precision,
-            # VP and VE have laws of their own
-            **({"p_mean": f.p_mean, "p_std": f.p_std} if preconditioning == "edm" else {}),
+            **law,
             snapshots_kimg=tuple(s for s in f.snapshots_kimg if s < length),
         )
         return TrainTask(

@@ -79,7 +79,9 @@ class PredictionDenoiser:
         check_prediction(prediction)
         check_time(time, schedule)
         self.data_range, self.range = data_range, DataRange.of(*data_range)
-        self.model, self.prediction, self.schedule, self.time = model, prediction, schedule, time
+        self.model, self.schedule = model, schedule
+        self.prediction: Prediction = prediction
+        self.time: TimeConvention = time
         levels = schedule.levels
         self.spec = Spec(
             name=name,
