@@ -53,25 +53,3 @@ def test_claims_of_another_preset_are_not_mixed(say, tmp_path):
     said = say("reproduce fig3 --preset quick --out out --dry-run")
     assert said.code in (0, 2)
     assert (tmp_path / "out" / "claims.json").read_text() == text
-
-
-@pytest.mark.slow
-def test_quick_runs_whole(say, tmp_path):
-    said = say("reproduce all --preset quick --out out --tables kept --workers 1 --json")
-    assert said.code == 0, said.err
-    result = json.loads(said.out)
-    assert [claim["figure"] for claim in result["claims"]] == list(range(1, 31))
-    assert all(claim["state"] != "not run" for claim in result["claims"])
-    assert all(claim["measured"] for claim in result["claims"])
-    assert all(claim["reason"] for claim in result["claims"] if claim["state"] != "holds")
-    states = {claim["figure"]: claim["state"] for claim in result["claims"]}
-    # Of theorems, or nearly: no size of the experiment excuses these.
-    assert states[3] == states[16] == "holds"
-    assert result["left"] == 0
-    drawn = {path.name.split("-")[1] for path in (tmp_path / "out" / "figures").iterdir()}
-    assert drawn == {f"{number:02}" for number in range(1, 31)}
-    assert {"claims.json", "cells.json", "measurements.parquet", "figures"} == {
-        path.name for path in (tmp_path / "kept").iterdir()
-    }
-    again = say("reproduce all --preset quick --out out --json")
-    assert json.loads(again.out)["claims"] == result["claims"]
