@@ -23,7 +23,7 @@ def test_the_plan_writes_nothing(say, tmp_path):
 
 
 def test_the_papers_own_sizes_are_counted_without_their_data(say):
-    said = say("reproduce all --preset paper --dry-run")
+    said = say("reproduce fig1 --preset paper --dry-run")
     assert said.code == 0
     assert "the data are not at hand" in said.out
     assert "70,246 thousand pictures a training" in said.out
