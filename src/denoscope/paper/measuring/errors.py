@@ -9,6 +9,7 @@ from denoscope.paper.measuring.measurement import (
     Measurement,
     Report,
     evaluation_seconds,
+    known_levels,
     noisy,
 )
 from denoscope.paper.subject import View
@@ -34,7 +35,8 @@ class Errors(Measurement):
 
     def measure(self, view: View, store: Store, ledger: Ledger, report: Report) -> None:
         x0, eps, _ = noisy(view, "held_out", self.pictures, self.seed)
-        for done, sigma in enumerate(self.levels):
+        levels = known_levels(view.denoiser, self.levels)
+        for done, sigma in enumerate(levels):
             x = x0 + sigma * eps
             forms = {
                 "network": view.denoiser,
@@ -53,4 +55,4 @@ class Errors(Measurement):
                 ledger.values("score_error_norm_ratio", ratio, **keys)
             for name, answer in answers.items():
                 ledger.values("rmse", rmse(answer, x0), denoiser=name, sigma=sigma)
-            report((done + 1) / len(self.levels))
+            report((done + 1) / len(levels))

@@ -45,7 +45,7 @@ class Linearity(Measurement):
         for kind in ("held_out", "noise"):
             x0, eps, _ = noisy(view, kind, 2 * self.pairs, self.seed)
             for done, sigma in enumerate(grid):
-                x = x0 + sigma * eps
+                x = (x0 + sigma * eps)[: len(x0) // 2 * 2]  # fewer held out than asked may be odd
                 for name, form in (("network", view.denoiser), ("gaussian", view.gaussian)):
                     found = linearity_sweep(form, x[0::2], x[1::2], sigma, alphas, centred=True)
                     scores = {
