@@ -124,9 +124,7 @@ def test_bad_input(gaussian, digits):
         check_model(broken, digits)
 
 
-@pytest.mark.parametrize(
-    "reading", [*PRESERVING.values(), *FLOW.values(), *STRAIGHT.values(), EDM], ids=str
-)
+@pytest.mark.parametrize("reading", [*PRESERVING.values(), *FLOW.values(), *STRAIGHT.values(), EDM])
 @pytest.mark.parametrize("sigma", [0.01, 1.0, 30.0])
 def test_a_reading_and_its_inverse(reading, sigma):
     x, d = noise(range(2), (1, 4, 4), seed=0, stream="test").double().split(1)
