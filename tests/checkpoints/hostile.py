@@ -105,6 +105,20 @@ def changed(edit: Callable[[bytes], bytes]) -> Maker:
     return make
 
 
+def setting(name: str, seed: object, grow: Callable[[object], object]) -> Maker:
+    """A good network, one of whose settings grows forty times from `seed`: few bytes, endless written out."""
+
+    def make(place: Path) -> Path:
+        value = seed
+        for _ in range(40):
+            value = grow(value)
+        path = place / "model.pkl"
+        path.write_bytes(edm_pickle(edm_record(SETTINGS, **{name: value})))
+        return path
+
+    return make
+
+
 def folder(record: object = None, weights: bytes | None = None, name: str = "model.json") -> Maker:
     """An imported model's folder with this record (JSON, or text as it is) and these weights."""
 
@@ -202,6 +216,10 @@ BOMBS: dict[str, Maker] = {
     "lists in lists": program(b"]" * DEEP + b"a" * (DEEP - 1)),
     "a deep key": program(b"}N" + b"\x85" * DEEP + b"Ns"),
     "lists doubled forty times": program(b"]" + b"\x94(h\x00h\x00e" * 40),
+    "a setting of lists doubled forty times": setting("embedding_type", "ha", lambda x: [x, x]),
+    "an unknown setting, tripled": setting("strange", (), lambda x: (x, x, x)),
+    "channels tripled": setting("out_channels", (), lambda x: (x, x, x)),
+    "multipliers doubled": setting("channel_mult", 1, lambda x: [x, x]),
     "a list in itself": program(b"]\x94h\x00a"),
     "a module in itself": program(
         b"}" + text("ema") + named("torch.nn.modules.container", "ModuleDict") + b")\x81\x94",

@@ -18,7 +18,13 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from denoscope.checkpoints.imported import ImportedModel, ImportRecord, first_problem
-from denoscope.checkpoints.pickle_machine import Allowance, Record, run_pickle, shown
+from denoscope.checkpoints.pickle_machine import (
+    Allowance,
+    Record,
+    is_plain,
+    run_pickle,
+    shown,
+)
 from denoscope.checkpoints.pickled_tensors import tensor_makers
 from denoscope.errors import InputError
 from denoscope.networks import (
@@ -162,7 +168,7 @@ class _Described:
         self.network, self.inner = inner.name, self.given(inner)
 
     def given(self, record: Record) -> dict[str, Any]:
-        """The keywords that made an object."""
+        """The keywords that made an object: words, numbers and short lists of them."""
         state = _attributes(record, self.where)
         keywords = state.get("_init_kwargs")
         if not isinstance(keywords, dict) or state.get("_init_args") not in ((), None):
@@ -170,6 +176,12 @@ class _Described:
                 f"{self.where} does not say how its {shown(record.name)} was made: give a snapshot "
                 "that the original program wrote"
             )
+        for name, value in keywords.items():
+            if not is_plain(value):
+                raise InputError(
+                    f"{self.where}: the setting {shown(name)} is no word, number or short list of "
+                    "them: no network's is otherwise"
+                )
         return keywords
 
     def settings(self) -> NetworkSettings:

@@ -17,9 +17,11 @@ from typing import IO, Any
 
 from denoscope.errors import InputError
 
-__all__ = ["Allowance", "Global", "Record", "run_pickle", "shown"]
+__all__ = ["Allowance", "Global", "Record", "is_plain", "run_pickle", "shown"]
 
 Maker = Callable[..., object]
+SCALARS = (str, int, float, bool, type(None))
+MOST_LISTED, LONGEST_WORD, MOST_SHOWN = 1000, 100, 80
 
 
 @dataclass
@@ -53,9 +55,24 @@ class Damaged(Exception):
     """The program does not make sense: the stack is empty, a value is of the wrong kind."""
 
 
+def is_plain(value: object) -> bool:
+    """Whether this is a text, a number, nothing, or a short list of words and numbers.
+
+    Other values may be of any size when written out: forty lists, each holding the one before twice,
+    are few bytes in a pickle.
+    """
+    if not isinstance(value, list | tuple):
+        return isinstance(value, SCALARS)
+    return len(value) <= MOST_LISTED and all(
+        isinstance(one, SCALARS) and (not isinstance(one, str) or len(one) <= LONGEST_WORD)
+        for one in value
+    )
+
+
 def shown(value: object) -> str:
-    """A name from the file for a message: short, on one line."""
-    text = ascii(str(value)[:80])
+    """A name or value from the file for a message: short, on one line; of others their kind alone."""
+    told = value if is_plain(value) or isinstance(value, Exception) else type(value).__name__
+    text = ascii(str(told)[:MOST_SHOWN])
     return text[1:-1] if text[0] in "'\"" else text
 
 
