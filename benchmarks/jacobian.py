@@ -1,6 +1,6 @@
 """The leading singular triplets of a Jacobian by products, against the whole matrix and its SVD.
 
-    python benchmarks/jacobian.py --run RUN [--data DATA] [--levels 22.79,1.979,0.47]
+    python benchmarks/jacobian.py [--run RUN] [--data DATA] [--levels 22.79,1.979,0.47]
 
 At one noisy held-out picture a level: `jacobian_svd` for the 16 largest, told to reach the accuracy
 claimed; then the d x d Jacobian row by row (`torch.func.jacrev`, in blocks) and its full SVD in float32, as
@@ -123,7 +123,7 @@ def told(row: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--run", required=True, help="a run of ours with held-out pictures")
+    parser.add_argument("--run", default="bundled:mnist-4000", help="a run with held-out pictures")
     parser.add_argument("--data", help="its pictures, where they have moved")
     parser.add_argument("--levels", default="22.79,1.979,0.47", help="sigmas with commas")
     parser.add_argument("--threads", type=int, help="torch threads (default: as torch chooses)")

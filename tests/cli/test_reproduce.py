@@ -50,6 +50,8 @@ def test_claims_of_another_preset_are_not_mixed(say, tmp_path):
     (tmp_path / "out").mkdir()
     text = '{"schema_version": 1, "preset": "cpu", "claims": []}'
     (tmp_path / "out" / "claims.json").write_text(text)
-    said = say("reproduce fig3 --preset quick --out out --dry-run")
-    assert said.code in (0, 2)
+    said = say("reproduce fig3 --preset quick --out out")
+    assert said.code == 2
+    assert "holds the claims of preset cpu: give another --out for quick" in said.err
     assert (tmp_path / "out" / "claims.json").read_text() == text
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["claims.json"]

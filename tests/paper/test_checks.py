@@ -54,7 +54,7 @@ CASES: list[tuple[int, Callable[[Task], bool], pl.Expr, Callable, str]] = [
         TO_GAUSSIAN & (pl.col("denoiser") == "network") & AT_HIGH,
         lambda mean: mean + 0.05,
         "at sigma 80 the network is 0.067 away (RMSE to the clean picture 0.104, of the Gaussian "
-        "0.100; the network is under-trained there)",
+        "0.100; it is under-trained there)",
     ),
     (
         2,
@@ -128,7 +128,7 @@ CASES: list[tuple[int, Callable[[Task], bool], pl.Expr, Callable, str]] = [
         (pl.col("metric") == "identity_cosine") & AT_HIGH,
         lambda mean: mean + 0.06,
         "at sigma 22.8 architectures are 0.060 apart, ADM the odd one: RMSE to the clean picture 0.104, of "
-        "the Gaussian 0.100; the network is under-trained there",
+        "the Gaussian 0.100; it is under-trained there",
     ),
     (
         16,

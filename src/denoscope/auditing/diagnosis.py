@@ -28,8 +28,6 @@ CONFIRMED = 3  # explanations tried on all pictures
 MAGNIFIED = 0.1  # of the simple error: float32 rounding above which a level says nothing
 STEP, APART, TOLD_AT_LEAST = 1.5, 10.0, 3  # levels tried, and those told: so far, so many
 INFORMATIVE = 0.97  # of the error of no answer: what the Gaussian has where denoising shows
-CONFIRMED = 3  # explanations tried on all pictures
-MAGNIFIED = 0.1  # of the simple error: float32 rounding above which a level says nothing
 
 
 @dataclass(frozen=True, eq=False)

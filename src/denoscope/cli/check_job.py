@@ -3,29 +3,48 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from denoscope.cli.descriptions import describe_opened, tell_found
 from denoscope.cli.devices import placed
 from denoscope.cli.progress import Bar
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import check_fit
+from denoscope.errors import InputError
 
 if TYPE_CHECKING:
     from denoscope.auditing import ModelCheck
     from denoscope.checkpoints import Model
     from denoscope.images import Pictures
 
-__all__ = ["run_check", "tell_check"]
+__all__ = ["check_place"]
 
 COUNT, LEVELS = 32, 10  # pictures denoised at each of so many levels
 
 
-def run_check(
-    voice: Voice, place: str, data: str, size: int | None, seed: int, device: str
-) -> "ModelCheck":
-    """Check the model on pictures of the data. Raises InputError where either does not open or fit."""
-    from denoscope.auditing import check_model
+def check_place(
+    voice: Voice, place: str, data: str | None, on: str, size: int | None, seed: int, device: str
+) -> int:
+    """Describe the model, check it on pictures of `on`, say both. It is opened once.
+
+    Raises InputError where either does not open or fit, and where the model does not behave.
+    """
     from denoscope.checkpoints import describe_model
 
     model = describe_model(place)
+    found = describe_opened(model, place, data, size)
+    tell_found(voice, found)
+    check = _run(voice, model, on, size, seed, device)
+    found["check"] = _tell(voice, check)
+    voice.result(found)
+    if not check.behaves:
+        raise InputError(f"{place} on {on}: {check.reason}")
+    return 0
+
+
+def _run(
+    voice: Voice, model: "Model", data: str, size: int | None, seed: int, device: str
+) -> "ModelCheck":
+    from denoscope.auditing import check_model
+
     pictures = _pictures(model, data, size)
     denoiser, where = placed(model.denoiser, device)
     with Bar(voice, "check", COUNT * LEVELS, "evaluations") as bar:
@@ -44,7 +63,7 @@ def _pictures(model: "Model", where: str, size: int | None) -> "Pictures":
     return own.split(pictures)[0] if own and own.fingerprint == pictures.fingerprint else pictures
 
 
-def tell_check(voice: Voice, check: "ModelCheck") -> dict[str, Any]:
+def _tell(voice: Voice, check: "ModelCheck") -> dict[str, Any]:
     """Say it level by level, then the verdict if good; return what --json says."""
     mended = any(level.corrected is not None for level in check.levels)
     heading = ("sigma", "error", "doing nothing", "mean picture", "Gaussian", "slope", "residual")

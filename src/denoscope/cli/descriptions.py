@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from denoscope.cli.speech import Voice, in_words
 from denoscope.cli.trained_on import trained_on
 from denoscope.errors import InputError
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from denoscope.checkpoints import Model
     from denoscope.training import RunRecord
 
-__all__ = ["describe_data", "describe_place", "is_model"]
+__all__ = ["describe_data", "describe_opened", "describe_place", "is_model", "tell_found"]
 
 PAIRS_LIMIT = 1e11  # values compared in the search for near-duplicates: some seconds
 
@@ -73,7 +74,18 @@ def describe_place(place: str, data: str | None, size: int | None) -> dict[str, 
             "reason": "the training is not finished: go on with denoscope train ... --resume",
             **({"snapshots": snapshots} if snapshots else {}),
         }
-    model = describe_model(place)
+    return describe_opened(describe_model(place), place, data, size)
+
+
+def tell_found(voice: Voice, found: dict[str, Any]) -> None:
+    """A description as a table."""
+    voice.table([(name.replace("_", " "), in_words(value)) for name, value in found.items()])
+
+
+def describe_opened(
+    model: "Model", place: str, data: str | None, size: int | None
+) -> dict[str, Any]:
+    """The same of a model that is open."""
     spec = model.denoiser.spec
     found: dict[str, Any] = {
         "what": "model",

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from denoscope.cli import options as opt
-from denoscope.cli.check_job import run_check, tell_check
-from denoscope.cli.descriptions import describe_data, describe_place, is_model
-from denoscope.cli.speech import Voice, in_words
+from denoscope.cli.check_job import check_place
+from denoscope.cli.descriptions import describe_data, describe_place, is_model, tell_found
+from denoscope.cli.speech import Voice
 
 __all__ = ["info"]
 
@@ -58,18 +58,12 @@ def info(
     from denoscope.errors import InputError
 
     voice = Voice(as_json, quiet)
-    if is_model(place):
-        found = describe_place(place, data, size)
-    else:
-        if data is not None or check is not None:
-            option = "--check" if data is None else "--data"
-            raise InputError(f"{place} is data, and {option} is for a model: leave it out")
-        found = describe_data(place, size)
-    voice.table([(name.replace("_", " "), in_words(value)) for name, value in found.items()])
-    checked = run_check(voice, place, check, size, seed, device.value) if check else None
-    if checked:
-        found["check"] = tell_check(voice, checked)
+    if not is_model(place) and (data is not None or check is not None):
+        option = "--check" if data is None else "--data"
+        raise InputError(f"{place} is data, and {option} is for a model: leave it out")
+    if check is not None:
+        return check_place(voice, place, data, check, size, seed, device.value)
+    found = describe_place(place, data, size) if is_model(place) else describe_data(place, size)
+    tell_found(voice, found)
     voice.result(found)
-    if checked and not checked.behaves:
-        raise InputError(f"{place} on {check}: {checked.reason}")
     return 0

@@ -47,6 +47,7 @@ def reproduce_figures(
     elif size is not None:
         raise InputError("--size goes with --data: give both, or neither")
     work = Reproduction(preset, figures, out)
+    work.check_folder()  # before hours of work that could not be written there
     if dry_run:
         plan, missing = _plan(work)
         _tell_plan(voice, preset, plan, out, missing)

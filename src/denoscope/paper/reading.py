@@ -95,14 +95,16 @@ def at_level(rows: pl.DataFrame, sigma: float) -> float:
 
 
 def beside_gaussian(audited: pl.DataFrame, sigma: float) -> str:
-    """Which of network and Gaussian is the better denoiser of held-out pictures at a level, in words.
+    """Which of a network and its Gaussian is the better denoiser of held-out pictures at a level, in words.
 
-    audited: an audit's table. No network should be the worse: it could have learned to be linear.
+    audited: a table with the errors of both. No network should be the worse: it could have learned to
+    be linear.
     """
     rows = audited.filter(metric="rmse", inputs="held_out")
     own, form = (at_level(rows.filter(denoiser=name), sigma) for name in ("network", "gaussian"))
     words = f"RMSE to the clean picture {own:.3f}, of the Gaussian {form:.3f}"
-    return words + ("; the network is under-trained there" if own > form else "")
+    worse = round(own, 3) > round(form, 3)
+    return words + ("; it is under-trained there" if worse else "")
 
 
 def points_along(rows: pl.DataFrame) -> list[tuple[float, float, float]]:

@@ -135,14 +135,21 @@ class Reproduction:
             for drawing in figure.draw(self.cells(), self.store):
                 yield from write_drawing(drawing, self.out / "figures")
 
+    def check_folder(self) -> None:
+        """Raises InputError where the folder holds the claims of another preset, or no claims."""
+        for name in (CLAIMS, TRAP_CLAIMS):
+            preset, _ = read_claims(self.out / name)
+            if preset not in ("", self.preset.name):
+                raise InputError(
+                    f"{self.out / name} holds the claims of preset {preset}: give another --out for "
+                    f"{self.preset.name}"
+                )
+
     def save_claims(self, claims: Sequence[Claim], name: str = CLAIMS) -> Path:
         """out/NAME; claims of other figures that are there already are kept."""
         path = self.out / name
-        preset, kept = read_claims(path)
-        if preset not in ("", self.preset.name):
-            raise InputError(
-                f"{path} holds the claims of preset {preset}: give another --out for {self.preset.name}"
-            )
+        self.check_folder()
+        _, kept = read_claims(path)
         for claim in claims:
             kept[claim.figure] = claim
         rows = [kept[number] for number in sorted(kept)]

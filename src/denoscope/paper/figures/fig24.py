@@ -99,6 +99,7 @@ def check(cells: Cells, store: Store) -> Check:
     at_high = {name: max(one[sigma] for sigma in high) for name, one in far.items()}
     own = min(network[sigma] for sigma in high)
     best, worst = min(at_high.values()), max(at_high.values())
+    farthest = max(at_high, key=lambda name: at_high[name])
     tests = {f"{LINEAR} is {linear:.3f} from the Gaussian at some level": linear < 0.04}
     tests |= {
         f"{name} is within a factor of 2 of the network at {count} of {len(low)} levels": count
@@ -107,8 +108,8 @@ def check(cells: Cells, store: Store) -> Check:
     }
     tests[
         f"at sigma >= {HIGH:g} the network is {own:.3f} from the Gaussian, "
-        f"{max(at_high, key=lambda name: at_high[name])} {worst:.3f}; the network's "
-        + beside_gaussian(store.table(_errors(cells)[NETWORK]), HIGH)
+        f"{farthest} {worst:.3f}; {farthest}'s "
+        + beside_gaussian(store.table(_errors(cells)[farthest]), HIGH)
     ] = own > worst
     return Check.of(
         f"{LINEAR} at most {linear:.3f}; within a factor of 2 of the network below sigma {HIGH:g}: {told}; "

@@ -44,8 +44,10 @@ class Linearity(Measurement):
         grid = known_levels(view.denoiser, karras_levels(self.levels).tolist())
         for kind in ("held_out", "noise"):
             x0, eps, _ = noisy(view, kind, 2 * self.pairs, self.seed)
+            even = len(x0) // 2 * 2  # fewer may be held out than are asked
+            x0, eps = x0[:even], eps[:even]
             for done, sigma in enumerate(grid):
-                x = (x0 + sigma * eps)[: len(x0) // 2 * 2]  # fewer held out than asked may be odd
+                x = x0 + sigma * eps
                 for name, form in (("network", view.denoiser), ("gaussian", view.gaussian)):
                     found = linearity_sweep(form, x[0::2], x[1::2], sigma, alphas, centred=True)
                     scores = {
