@@ -27,15 +27,24 @@ def wait_for(path, seconds=120.0):
 
 
 def alive(pid):
-    """A process that has ended and that nobody has asked about is a zombie: it runs no more."""
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    """Whether any of its threads runs: one that has ended and that nobody has asked about is a zombie.
+
+    The first thread may be one while another still holds the process's files, and so its lock.
+    """
+    if Path("/proc/self/task").exists():
+        return any(map(_runs, Path(f"/proc/{pid}/task").glob("*/stat")))
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     return True
+
+
+def _runs(stat):
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def wait_for_end(pid, seconds=20.0):
