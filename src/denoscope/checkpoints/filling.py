@@ -1,7 +1,8 @@
 """A network from settings and weights that a file states: nothing is reserved before both fit.
 
 Settings are hostile too: a width of a billion would ask for more memory than there is. So the
-network is laid out without memory (torch's meta device), and only weights that are there fill it.
+network is first laid out without memory (torch's meta device), and made once the weights that are
+there fit it, and what it holds beside them is of bounded size.
 """
 
 import os
@@ -14,6 +15,8 @@ from denoscope.errors import InputError
 from denoscope.networks import NetworkSettings, Preconditioning, build_network
 
 __all__ = ["filled_network"]
+
+MOST_DERIVED = 2**26  # values that follow from the settings, as a table of positions: 256 MB
 
 
 def filled_network(
@@ -43,15 +46,24 @@ def filled_network(
             f"{where} does not fit the network that it describes (first difference: "
             f"{shown(wrong[0])}): settings and weights are of different models"
         )
-    for name, value in expected.items():
-        # A copy: what came from a mapped file would change, or end the program, with the file.
-        weights[name] = weights[name].to(value.dtype, copy=True).contiguous()
+    derived = sum(value.numel() for value in network.buffers()) - sum(
+        value.numel() for name, value in network.named_buffers() if name in expected
+    )
+    if derived > MOST_DERIVED:
+        raise InputError(
+            f"{where} describes a network of {derived:,} values beside its weights: at most "
+            f"{MOST_DERIVED:,} are held"
+        )
+    for name in expected:
         if not bool(torch.isfinite(weights[name]).all()):
             raise InputError(
                 f"{where} has values that are not finite (first in {name}): the training diverged; "
                 "take an earlier snapshot, or train again at a lower rate"
             )
-    network.load_state_dict(weights, assign=True)
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(settings)
+    # Copied: what came from a mapped file would change, or end the program, with the file.
+    network.load_state_dict(weights)
     return network
 
 
