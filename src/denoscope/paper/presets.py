@@ -104,6 +104,7 @@ CPU = Preset(
         DaeRecipe(arch="dit", width=64, blocks=4, kimg=24),
         DaeRecipe(arch="ncsnpp", width=16, kimg=16),
     ),
+    linearity_pairs=400,
     adam_draws=8,
     adam_levels=5,
 )
