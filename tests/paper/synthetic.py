@@ -6,7 +6,7 @@ round it copies where it should not, and the closed forms lie elsewhere.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from math import exp, prod
+from math import exp, log, prod
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,9 @@ class Book:
         if self.agrees and (self.dae == "linear" or (self.dae and sigma >= HIGH)):
             return 0.004
         if sigma >= HIGH:
-            return (0.01 + 0.1 / self.width if self.agrees else 0.2) + 0.3 * self.untrained
+            if not self.agrees:
+                return 0.3 - 0.1 * self.untrained
+            return 0.01 + 0.1 / self.width + 0.3 * self.untrained
         if sigma < LOW:
             spanned = min(1.0, self.n / prod(self.shape)) if inputs == "held_out" else 1.0
             return 0.001 + (0.3 * (1 - spanned) if self.agrees else 0.3)
@@ -107,6 +109,8 @@ class Book:
         if pair == {"network", "linear"}:
             return (0.2 if self.agrees and sigma >= HIGH else 0.95) * self.distance(sigma, inputs)
         if pair == {"linear", "gaussian"}:
+            if self.subject.memory and self.agrees:
+                return 0.02
             return 0.01 + 0.12 * self.copying if self.agrees else 0.3
         if sigma >= HIGH:  # the multi-delta is nearly the Gaussian there, and right
             nearer = 0.9 if self.agrees else 1.1
@@ -124,6 +128,8 @@ class Book:
             and self.subject.train.settings.network.preconditioning == "ve"
             and self.agrees
         )
+        if self.subject.memory and self.agrees and LOW <= sigma < HIGH:
+            return 0.06 + 0.1 * exp(-(log(self.n / 64) ** 2))  # most of all at 64 pictures
         asked = even if self.agrees else 1.3 - even
         if LOW <= sigma < HIGH:
             return (0.02 + 0.2 * self.copying + 0.3 * ve) * asked

@@ -71,7 +71,9 @@ class FamilyCells:
             settings=settings, data=self.record(f.images[-1] if n is None else n, twin)
         )
 
-    def dae(self, recipe: DaeRecipe, level: float) -> TrainTask:
+    def dae(
+        self, recipe: DaeRecipe, level: float, snapshots_kimg: tuple[float, ...] = ()
+    ) -> TrainTask:
         """One denoiser of one level, without preconditioning, on the ladder's largest set."""
         f = self.family
         network: dict[str, Any] = {
@@ -93,6 +95,7 @@ class FamilyCells:
             learning_rate=recipe.learning_rate,
             warmup_kimg=min(f.warmup_kimg, recipe.kimg / 8),
             precision=f.precision if recipe.arch == "ncsnpp" else "fp32",
+            snapshots_kimg=snapshots_kimg,
         )
         return TrainTask(settings=settings, data=self.record(f.images[-1]))
 
@@ -123,6 +126,10 @@ class FamilyCells:
         """One network for each N, small to large."""
         f = self.family
         return [self.subject(self.network(n), kimg=f.kimg) for n in f.images]
+
+    def memories(self) -> list[Subject]:
+        """A perfect memory of each N, small to large: the multi-delta in the network's place."""
+        return [one.model_copy(update={"memory": True}) for one in self.ladder()]
 
     def large(self) -> Subject:
         """The network that generalizes: the largest N."""

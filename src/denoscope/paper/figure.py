@@ -39,7 +39,8 @@ class Figure:
 
     title: what it shows. claim: the paper's, in words. acceptance: the numbers that decide, the same
     for every preset. needs: the tasks whose tables it reads. draw: one or several drawings, made of
-    tables and stored pictures alone. check: the claim on the same tables.
+    tables and stored pictures alone. check: the claim on the same tables. explains: of a trap, the
+    figures whose claims may fail for what it shows.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Figure:
     needs: Callable[[Cells], list[Task]]
     draw: Callable[[Cells, Store], list[Drawing]]
     check: Callable[[Cells, Store], Check]
+    explains: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:

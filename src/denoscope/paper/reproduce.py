@@ -10,7 +10,7 @@ from denoscope.errors import InputError
 from denoscope.images import open_images
 from denoscope.paper.cells import Cells
 from denoscope.paper.claims import Claim, claim_of, claims_json, not_run, read_claims
-from denoscope.paper.collecting import collect
+from denoscope.paper.collecting import collect, kept_cells
 from denoscope.paper.figure import Drawing, Figure
 from denoscope.paper.figures import FIGURES
 from denoscope.paper.preset import Preset
@@ -157,18 +157,33 @@ class Reproduction:
 
     def collect(self, folder: Path) -> Path:
         """All that this folder has come to, of every figure and trap, into one that can be kept: tables,
-        claims and drawings, without weights.
+        claims and drawings, without weights. What that one has from an earlier time, of figures
+        that are not done here and whose tables are still the preset's, stays.
         """
         whole = Reproduction(self.preset, [*FIGURES.values(), *TRAPS], self.out)
-        claims = {}
-        for name in (CLAIMS, TRAP_CLAIMS):
-            _, rows = read_claims(self.out / name)
-            claims[name] = [rows[number] for number in sorted(rows)]
+        claims = {
+            name: self._claims_with(folder, name, figures)
+            for name, figures in ((CLAIMS, tuple(FIGURES.values())), (TRAP_CLAIMS, TRAPS))
+        }
         collect(folder, self.preset.name, whole.plan().tasks, self.store, claims)
         (folder / "figures").mkdir(exist_ok=True)
         for drawing in sorted((self.out / "figures").glob("*.png")):
             shutil.copyfile(drawing, folder / "figures" / drawing.name)
         return folder
+
+    def _claims_with(self, folder: Path, name: str, figures: Sequence[Figure]) -> list[Claim]:
+        """This folder's claims, and those that the other one has beyond them and all the tables of."""
+        there = kept_cells(folder, self.preset.name)
+        _, rows = read_claims(self.out / name)
+        _, before = read_claims(folder / name)
+        for figure in figures:
+            ours = rows.get(figure.number)
+            if figure.number not in before or (ours and ours.state != "not run"):
+                continue
+            needed = figure.needs(self.cells())
+            if all(f"{task.kind}/{task.name}" in there for task in needed):
+                rows[figure.number] = before[figure.number]
+        return [rows[number] for number in sorted(rows)]
 
     def _lacking(self, figure: Figure) -> str:
         """Why a figure cannot be drawn: the first task that is not there; empty where all are."""

@@ -24,7 +24,8 @@ class Subject(BaseModel):
     snapshot after so many thousand pictures; 0 the fresh network, None the end. beyond: held-out
     pictures come from outside the first `beyond` of the split, so that all networks of a study see
     the same. held_out: another set to take them from. bundled: instead of trainings, a model that
-    comes with the package, on its own data.
+    comes with the package, on its own data. memory: instead of the network, the multi-delta of the
+    same pictures: what a perfect memory of them would be, in the network's place.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class Subject(BaseModel):
     beyond: int = 0
     held_out: str | None = None
     bundled: str = ""
+    memory: bool = False
 
     @field_validator("kimg")
     @classmethod
@@ -52,6 +54,11 @@ class Subject(BaseModel):
         return self.train.data
 
     @property
+    def needs(self) -> tuple[TrainTask, ...]:
+        """The trainings that must be done before it can be opened."""
+        return () if self.memory else self.trains
+
+    @property
     def seen_kimg(self) -> float:
         """Thousands of pictures seen in training."""
         return self.train.settings.kimg if self.kimg is None else self.kimg
@@ -61,6 +68,8 @@ class Subject(BaseModel):
         """For the live table: "N=64 ddpmpp w24 @16"."""
         if self.bundled:
             return self.bundled
+        if self.memory:
+            return f"N={self.data.n} memory"
         network = self.train.settings.network
         level = (
             f" at {self.train.settings.level:g}"
@@ -74,11 +83,14 @@ class Subject(BaseModel):
         """The denoiser and its pictures, opened."""
         if self.bundled:
             return _bundled(self.bundled)
-        if len(self.trains) == 1:
+        train, held_out = study_pictures(self.data, self.beyond, self.held_out, MOST_HELD_OUT)
+        denoiser: Denoiser
+        if self.memory:
+            denoiser = MultiDeltaDenoiser(train)
+        elif len(self.trains) == 1:
             denoiser = self.train.denoiser(store, self.kimg)
         else:
             denoiser = LevelwiseDenoiser.of([train.denoiser(store) for train in self.trains])
-        train, held_out = study_pictures(self.data, self.beyond, self.held_out, MOST_HELD_OUT)
         return View(denoiser, train, held_out)
 
 

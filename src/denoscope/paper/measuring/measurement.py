@@ -91,7 +91,7 @@ class Measurement(Task):
     seed: int = 0
 
     def needs(self) -> tuple[Task, ...]:
-        return self.subject.trains
+        return self.subject.needs
 
     def slug(self) -> str:
         words = self.subject.words.lower().replace("=", "").replace("@", "at")

@@ -120,4 +120,5 @@ TRAP = Figure(
     needs=needs,
     draw=draw,
     check=check,
+    explains=(4, 14, 22),
 )
