@@ -72,6 +72,12 @@ class Book:
         return self.subject.train.settings.network.arch if several else ""
 
     @property
+    def edm_law(self) -> bool:
+        """Whether the network of all levels was hardly shown high noise."""
+        several = self.subject.bundled or self.subject.train.settings.level
+        return not several and self.subject.train.settings.p_std == 1.2
+
+    @property
     def untrained(self) -> float:
         """1 for a fresh network, 0 after some thousand pictures."""
         return 0.0 if self.subject.bundled else 1 / (1 + (self.subject.seen_kimg / 0.3) ** 2)
@@ -95,7 +101,7 @@ class Book:
         if sigma >= HIGH:
             if not self.agrees:
                 return 0.3 - 0.1 * self.untrained
-            return 0.01 + 0.1 / self.width + 0.3 * self.untrained
+            return 0.01 + 0.1 / self.width + 0.3 * self.untrained + 0.01 * self.edm_law
         if sigma < LOW:
             spanned = min(1.0, self.n / prod(self.shape)) if inputs == "held_out" else 1.0
             return 0.001 + (0.3 * (1 - spanned) if self.agrees else 0.3)

@@ -35,9 +35,11 @@ class FamilyCells:
         twin: Literal[1, 2] | None = None,
         kimg: float | None = None,
         preconditioning: str = "edm",
+        edm_law: bool = False,
     ) -> TrainTask:
         """The network of `n` pictures (default: the ladder's largest N), trained for `kimg`.
 
+        edm_law: under EDM's law of the levels, whatever the family's.
         The small set's own goes on for the family's `long_kimg`: one training, looked at at two lengths.
         """
         f = self.family
@@ -54,8 +56,8 @@ class FamilyCells:
             "preconditioning": preconditioning,
         }
         # VP and VE have laws of their own
-        edm = preconditioning == "edm"
-        law: dict[str, Any] = {"p_mean": f.p_mean, "p_std": f.p_std} if edm else {}
+        own_law = preconditioning == "edm" and not edm_law
+        law: dict[str, Any] = {"p_mean": f.p_mean, "p_std": f.p_std} if own_law else {}
         settings = TrainSettings(
             network=NetworkSettings(**network),
             kimg=length,
@@ -134,6 +136,10 @@ class FamilyCells:
     def large(self) -> Subject:
         """The network that generalizes: the largest N."""
         return self.ladder()[-1]
+
+    def large_edm(self) -> Subject:
+        """The same under EDM's law of the levels, as the paper's are trained: hardly at high noise."""
+        return self.subject(self.network(edm_law=True))
 
     def small(self) -> Subject:
         """The network that memorizes: full width, few pictures, trained to the end."""

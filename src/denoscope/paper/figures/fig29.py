@@ -20,9 +20,12 @@ HIGH = (10.0, 80.1)
 
 
 def _jacobians(cells: Cells) -> tuple[Jacobian, Jacobian]:
-    """(the DAE's, the network's), along trajectories over the DAE's levels."""
+    """(the DAE's, the network's), along trajectories over the DAE's levels.
+
+    The network is trained as EDM's are, hardly at high noise.
+    """
     levels = cells.preset.dae_levels
-    dae, network = cells.main.daes()["ncsnpp"], cells.main.large()
+    dae, network = cells.main.daes()["ncsnpp"], cells.main.large_edm()
     return jacobian_of(cells, dae, levels), jacobian_of(cells, network, levels)
 
 
