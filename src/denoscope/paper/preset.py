@@ -90,6 +90,8 @@ class Preset(_Frozen):
     audited: int = 200
     samples: int = 100
     linearity_pairs: int = 100
+    alpha_pairs: int = 100
+    """Pairs where the mixing weight is swept: as many at each of five alphas."""
     distill_pictures: int = 1000
     distill_budget: int = Field(default=4000, description="network evaluations a level")
     adam_pictures: int = 1000

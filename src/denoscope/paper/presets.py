@@ -55,6 +55,7 @@ QUICK = Preset(
     audited=64,
     samples=50,
     linearity_pairs=32,
+    alpha_pairs=32,
     distill_pictures=180,
     distill_budget=800,
     adam_pictures=128,

@@ -23,7 +23,7 @@ def _tasks(cells: Cells) -> dict[str, Linearity]:
         f"{cells.second.family.data.where}, second family": cells.second.large(),
         "mnist-5k, the bundled model": Subject(bundled="mnist-4000"),
     }
-    pairs = cells.preset.linearity_pairs
+    pairs = cells.preset.alpha_pairs
     return {
         words: Linearity(subject=subject, pairs=pairs, alpha_squared=ALPHA_SQUARED)
         for words, subject in subjects.items()

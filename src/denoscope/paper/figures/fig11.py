@@ -28,7 +28,7 @@ def _networks(cells: Cells) -> dict[str, Subject]:
 
 
 def _linearity(cells: Cells, name: str) -> Linearity:
-    return Linearity(subject=_networks(cells)[name], pairs=cells.preset.linearity_pairs)
+    return Linearity(subject=_networks(cells)[name], pairs=cells.preset.alpha_pairs)
 
 
 def needs(cells: Cells) -> list[Task]:
