@@ -8,13 +8,13 @@ there fit it, and what it holds beside them is of bounded size.
 import os
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from denoscope.checkpoints.pickle_machine import shown
 from denoscope.errors import InputError
 from denoscope.networks import NetworkSettings, Preconditioning, build_network
 
-__all__ = ["filled_network"]
+__all__ = ["check_filling", "filled_network"]
 
 MOST_DERIVED = 2**26  # values that follow from the settings, as a table of positions: 256 MB
 
@@ -38,6 +38,22 @@ def filled_network(
             network = build_network(settings)
     except (RuntimeError, TypeError, OverflowError) as error:  # sizes beyond 64 bits
         raise InputError(f"{where} describes a network that nothing can hold") from error
+    check_filling(network, weights, where)
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(settings)
+    # Copied: what came from a mapped file would change, or end the program, with the file.
+    network.load_state_dict(weights)
+    return network
+
+
+def check_filling(
+    network: nn.Module, weights: dict[str, Tensor], where: str | os.PathLike[str]
+) -> None:
+    """Raises InputError where a network laid out without memory and weights do not fit each other.
+
+    That is where a tensor is missing, there is one too many, one has another shape or is not of
+    floating point, has values that are not finite, or where the network holds too much beside them.
+    """
     expected = network.state_dict()
     wrong = [name for name, value in expected.items() if not _fits(weights.get(name), value)]
     wrong += sorted(weights.keys() - expected.keys())
@@ -60,11 +76,6 @@ def filled_network(
                 f"{where} has values that are not finite (first in {name}): the training diverged; "
                 "take an earlier snapshot, or train again at a lower rate"
             )
-    with torch.random.fork_rng(devices=[]):
-        network = build_network(settings)
-    # Copied: what came from a mapped file would change, or end the program, with the file.
-    network.load_state_dict(weights)
-    return network
 
 
 def _fits(given: Tensor | None, expected: Tensor) -> bool:

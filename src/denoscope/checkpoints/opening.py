@@ -1,8 +1,8 @@
 """One door for models: `open_denoiser(where)`.
 
 where: a run folder, one of its snapshots, a folder of runs that are each of one level,
-`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, or a folder
-of `denoscope import`.
+`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, a folder of
+`denoscope import`, or a folder of diffusers (a pipeline, or a bare model with its scheduler).
 """
 
 import hashlib
@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
+from denoscope.checkpoints.diffusers_models import open_diffusers
 from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
 from denoscope.checkpoints.factories import open_factory
 from denoscope.checkpoints.imported import WEIGHTS, ImportedModel, imported_folder
@@ -70,6 +72,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return _imported(
             imported, text, hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
         )
+    if is_diffusers_folder(path):
+        return _diffusers(path, text)
     if path.exists():
         denoiser, record, weights = open_run(path)
         return Model(
@@ -84,7 +88,7 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return Model(denoiser=open_factory(text), where=text, family="python factory")
     raise InputError(
         f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), "
-        "package.module:factory, or " + ", ".join(f"bundled:{name}" for name in bundled_names())
+        "a diffusers folder, package.module:factory, or " + ", ".join(f"bundled:{name}" for name in bundled_names())
     )
 
 
@@ -111,6 +115,18 @@ def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
         content_hash=content_hash,
         trained_on=model.record.trained_on,
         condition=f"none of its {classes} classes" if classes else "",
+    )
+
+
+def _diffusers(path: Path, text: str) -> Model:
+    model = open_diffusers(path)
+    return Model(
+        denoiser=model.denoiser,
+        where=text,
+        family=model.family,
+        parameters=model.parameters,
+        content_hash=model.content_hash,
+        condition=model.condition,
     )
 
 

@@ -24,13 +24,14 @@ def is_model(place: str) -> bool:
         return False
     path = Path(place)
     if path.exists():
+        from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
         from denoscope.checkpoints.levelwise_runs import holds_runs
 
         records = (path / name for name in ("run.json", "distillation.json", "model.json"))
         known = path.suffix in (".safetensors", ".pkl") or any(
             record.exists() for record in records
         )
-        return known or holds_runs(path)
+        return known or holds_runs(path) or is_diffusers_folder(path)
     return ":" in place
 
 

@@ -1,0 +1,96 @@
+"""A folder of diffusers as a denoiser, with all that is known of it."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from denoscope.checkpoints.diffusers_folders import CONFIG, DiffusersFolder
+from denoscope.checkpoints.diffusers_networks import content_hash, diffusers_network
+from denoscope.checkpoints.diffusers_schedules import taught
+from denoscope.checkpoints.pickle_machine import shown
+from denoscope.denoiser import Denoiser
+from denoscope.errors import InputError
+
+__all__ = ["DiffusersModel", "open_diffusers"]
+
+LARGEST_SIDE = 2**14
+
+
+@dataclass(frozen=True)
+class DiffusersModel:
+    """A denoiser out of a folder of diffusers."""
+
+    denoiser: Denoiser
+    family: str
+    """Class, prediction and schedule in words."""
+    parameters: int
+    content_hash: str
+    """Of the configurations and weights that were read."""
+    condition: str = ""
+
+
+def open_diffusers(root: Path) -> DiffusersModel:
+    """The network of a pipeline or bare model under its scheduler, as D(x; sigma).
+
+    Raises InputError as `DiffusersFolder.read`, `taught` and `diffusers_network` do, and for a network
+    whose answer is no prediction for its input.
+    """
+    folder = DiffusersFolder.read(root)
+    training = taught(folder.scheduler_config(), str(folder.scheduler))
+    shape = _shape(folder.config, folder.network)
+    network, files = diffusers_network(folder.kind, folder.config, folder.network, root)
+    denoiser = training.denoiser(Called(network, shape[0]).eval(), shape)
+    return DiffusersModel(
+        denoiser=denoiser,
+        family=f"diffusers {folder.kind}, {training.words}",
+        parameters=sum(p.numel() for p in network.parameters()),
+        content_hash=content_hash([folder.network / CONFIG, folder.scheduler, *files]),
+    )
+
+
+class Called(nn.Module):
+    """network(x_t, t) of diffusers as a function from tensors to one: the prediction for x_t alone.
+
+    channels: those of the prediction; a network that predicts a variance too has as many after them.
+    """
+
+    def __init__(self, network: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.network, self.channels = network, channels
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        with _attention():
+            return self.network(x, t, return_dict=False)[0][:, : self.channels]
+
+
+def _attention() -> AbstractContextManager[None]:
+    """Under forward-mode differentiation the plain kernel, as the fused ones have no such derivative."""
+    if forward_ad._current_level < 0:
+        return nullcontext()
+    return sdpa_kernel(SDPBackend.MATH)
+
+
+def _shape(config: dict[str, Any], where: Path) -> tuple[int, int, int]:
+    """(C, H, W) of what the network takes. Raises InputError where it states none, or answers another."""
+    channels, side = config.get("in_channels", 3), config.get("sample_size")
+    sides = side if isinstance(side, list) else [side, side]
+    if len(sides) != 2 or not all(
+        type(one) is int and 0 < one <= LARGEST_SIDE for one in (channels, *sides)
+    ):
+        raise InputError(
+            f"{where} states in_channels {shown(channels)} and sample_size {shown(side)}: write the "
+            "channels and the side of its pictures into its config.json"
+        )
+    answers = config.get("out_channels", 3)
+    if answers not in (channels, 2 * channels):
+        raise InputError(
+            f"{where} takes {channels} channels and answers {shown(answers)}: a denoiser answers what "
+            "it takes (a network shown a second picture beside the noisy one is none by itself)"
+        )
+    return channels, sides[0], sides[1]
