@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import inspect
 import logging
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,8 @@ def quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(before)

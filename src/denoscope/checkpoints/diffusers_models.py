@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -63,13 +62,21 @@ class Called(nn.Module):
     def __init__(self, network: nn.Module, channels: int) -> None:
         super().__init__()
         self.network, self.channels = network, channels
+        for module in network.modules():
+            if isinstance(module, nn.GroupNorm):
+                module.register_forward_pre_hook(_laid_out)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         with _attention():
             return self.network(x, t, return_dict=False)[0][:, : self.channels]
 
 
-def _attention() -> AbstractContextManager[None]:
+def _laid_out(module: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
+    """torch's forward-mode derivative of a group norm takes its input in rows alone; values stay."""
+    return (given[0].contiguous(),)
+
+
+def _attention() -> AbstractContextManager[object]:
     """Under forward-mode differentiation the plain kernel, as the fused ones have no such derivative."""
     if forward_ad._current_level < 0:
         return nullcontext()
@@ -79,7 +86,7 @@ def _attention() -> AbstractContextManager[None]:
 def _shape(config: dict[str, Any], where: Path) -> tuple[int, int, int]:
     """(C, H, W) of what the network takes. Raises InputError where it states none, or answers another."""
     channels, side = config.get("in_channels", 3), config.get("sample_size")
-    sides = side if isinstance(side, list) else [side, side]
+    sides: list[Any] = side if isinstance(side, list) else [side, side]
     if len(sides) != 2 or not all(
         type(one) is int and 0 < one <= LARGEST_SIDE for one in (channels, *sides)
     ):

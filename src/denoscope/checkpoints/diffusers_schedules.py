@@ -41,7 +41,7 @@ EDM = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
 FLOWS = ("FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler")
 VE = "ScoreSdeVeScheduler"
 KNOWN = (*TABLES, *EDM, *FLOWS, VE)
-PREDICTIONS: dict[object, Prediction] = {
+PREDICTIONS: dict[str, Prediction] = {
     "epsilon": "epsilon",
     "v_prediction": "velocity",
     "sample": "x0",

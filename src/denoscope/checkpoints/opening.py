@@ -88,7 +88,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return Model(denoiser=open_factory(text), where=text, family="python factory")
     raise InputError(
         f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), "
-        "a diffusers folder, package.module:factory, or " + ", ".join(f"bundled:{name}" for name in bundled_names())
+        "a diffusers folder, package.module:factory, or "
+        + ", ".join(f"bundled:{name}" for name in bundled_names())
     )
 
 
