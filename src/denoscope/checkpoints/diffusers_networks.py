@@ -76,8 +76,8 @@ def weight_files(folder: Path, root: Path, stem: str = STEM) -> list[Path]:
     index = folder / f"{stem}.safetensors.index.json"
     if index.is_file():
         places = read_object(inside(root, index)).get("weight_map")
-        names = set(places.values()) if isinstance(places, dict) else set()
-        wrong = [name for name in names if not re.fullmatch(r"[\w.-]+\.safetensors", str(name))]
+        names = set(map(str, places.values())) if isinstance(places, dict) else set()
+        wrong = [name for name in names if not re.fullmatch(r"[\w.-]+\.safetensors", name)]
         if wrong or not 0 < len(names) <= MOST_SHARDS:
             raise InputError(
                 f"{index} names no files of its own folder ({shown(wrong[0] if wrong else '')}): "

@@ -113,10 +113,13 @@ def _table(config: dict[str, Any], name: str, where: str) -> Taught:
     library = quietly_imported("diffusers", where)
     scheduler: Any = made(getattr(library, name), config, where)
     abar = torch.as_tensor(scheduler.alphas_cumprod).double()
-    if config.get("rescale_betas_zero_snr") is True:
+    if config.get("rescale_betas_zero_snr") is True and len(abar):
         # Zero by definition. Some schedulers write 2^-24 for it, so that they can begin there.
         abar[-1] = 0.0
-    schedule = DiscreteSchedule.of_alphas_cumprod(abar)
+    try:
+        schedule = DiscreteSchedule.of_alphas_cumprod(abar)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
     betas = config.get("beta_schedule", "linear") if config.get("trained_betas") is None else "own"
     zero = " with zero terminal SNR" if schedule.left_out else ""
     words = f"{kind}, {shown(betas)} schedule of {len(schedule)}{zero}"

@@ -23,7 +23,9 @@ def inside(folder: Path, path: Path) -> Path:
     try:
         real, home = path.resolve(strict=True), folder.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # missing, or a link to itself
-        raise InputError(f"{folder} holds no {shown(path.name)}: restore it from a copy") from error
+        raise InputError(
+            f"{path.parent} holds no {shown(path.name)}: restore it from a copy"
+        ) from error
     blobs = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
     if not (real.is_relative_to(home) or real.is_relative_to(blobs)):
         raise InputError(
