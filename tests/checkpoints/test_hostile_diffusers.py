@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("diffusers")
 
-from checkpoints.hostile_diffusers import BOMBS, FILES, pipeline  # noqa: E402
-from denoscope import open_denoiser  # noqa: E402
-from denoscope.errors import InputError  # noqa: E402
+from checkpoints.hostile_diffusers import BOMBS, FILES, pipeline
+from denoscope import open_denoiser
+from denoscope.errors import InputError
 
 TESTS = Path(__file__).parents[1]
 # Each bomb in a process that may take half a gigabyte more than it has, and 20 seconds.

@@ -246,3 +246,9 @@ def test_another_schema_is_refused(run):
     record["settings"]["network"]["width"] = 5
     (run / "run.json").write_text(json.dumps(record))
     refused(run, r"settings\.network.*multiple of 4")
+
+
+def test_where_all_must_run_the_library_of_foreign_models_is_there():
+    """Elsewhere the tests of diffusers' models are skipped where it is not installed."""
+    if os.environ.get("CI"):
+        importlib.import_module("diffusers")
