@@ -35,3 +35,29 @@ def written(place: Path, network: Any, scheduler: Any) -> Path:
     folder = place / "pipeline"
     diffusers.DDPMPipeline(network, scheduler).save_pretrained(folder)
     return folder
+
+
+def dit(**settings: Any) -> diffusers.DiTTransformer2DModel:
+    """Of 5 classes and none, in two channels of 8 x 8."""
+    small: dict[str, Any] = {
+        "num_attention_heads": 2,
+        "attention_head_dim": 8,
+        "in_channels": 2,
+        "out_channels": 4,
+        "num_layers": 2,
+        "sample_size": 8,
+        "num_embeds_ada_norm": 5,
+    }
+    network = seeded(diffusers.DiTTransformer2DModel, **{**small, **settings})
+    with torch.no_grad():  # its last layers begin at zero
+        for p in network.parameters():
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    return network
+
+
+def written_bare(place: Path, network: Any, scheduler: Any) -> Path:
+    """The folder of a bare model, with its scheduler's in it."""
+    folder = place / "bare"
+    network.save_pretrained(folder)
+    scheduler.save_pretrained(folder / "scheduler")
+    return folder

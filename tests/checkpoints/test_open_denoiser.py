@@ -1,5 +1,7 @@
 import hashlib
+import importlib
 import json
+import os
 import shutil
 
 import pytest

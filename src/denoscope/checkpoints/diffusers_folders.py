@@ -15,7 +15,7 @@ from denoscope.errors import InputError
 
 __all__ = ["DiffusersFolder", "is_diffusers_folder"]
 
-NETWORKS = ("UNet2DModel",)
+NETWORKS = ("UNet2DModel", "DiTTransformer2DModel")
 INDEX, CONFIG, SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
 LIBRARIES = ("diffusers", "transformers")
 

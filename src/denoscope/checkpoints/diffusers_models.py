@@ -1,5 +1,6 @@
 """A folder of diffusers as a denoiser, with all that is known of it."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,16 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from denoscope.checkpoints.conditions import Condition
+from denoscope.checkpoints.diffusers_conditions import told
 from denoscope.checkpoints.diffusers_folders import CONFIG, DiffusersFolder
 from denoscope.checkpoints.diffusers_networks import content_hash, diffusers_network
 from denoscope.checkpoints.diffusers_schedules import taught
+from denoscope.checkpoints.guided import GuidedDenoiser
 from denoscope.checkpoints.pickle_machine import shown
 from denoscope.denoiser import Denoiser
 from denoscope.errors import InputError
+from denoscope.parametrisations import PredictionDenoiser
 
 __all__ = ["DiffusersModel", "open_diffusers"]
 
@@ -31,25 +36,34 @@ class DiffusersModel:
     parameters: int
     content_hash: str
     """Of the configurations and weights that were read."""
-    condition: str = ""
+    condition: str
+    """What it was given beside the picture, empty where it takes nothing."""
 
 
-def open_diffusers(root: Path) -> DiffusersModel:
-    """The network of a pipeline or bare model under its scheduler, as D(x; sigma).
+def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
+    """The network of a pipeline or bare model under its scheduler, as D(x; sigma) given a condition.
 
-    Raises InputError as `DiffusersFolder.read`, `taught` and `diffusers_network` do, and for a network
-    whose answer is no prediction for its input.
+    Raises InputError as `DiffusersFolder.read`, `taught`, `told` and `diffusers_network` do, and for a
+    network whose answer is no prediction for its input.
     """
     folder = DiffusersFolder.read(root)
     training = taught(folder.scheduler_config(), str(folder.scheduler))
     shape = _shape(folder.config, folder.network)
+    words = told(folder, condition)
     network, files = diffusers_network(folder.kind, folder.config, folder.network, root)
-    denoiser = training.denoiser(Called(network, shape[0]).eval(), shape)
+
+    def given(keywords: Mapping[str, Tensor]) -> PredictionDenoiser:
+        return training.denoiser(Called(network, shape[0], keywords).eval(), shape)
+
+    denoiser: Denoiser = given(words.given)
+    if words.none is not None and condition.guidance is not None:
+        denoiser = GuidedDenoiser(denoiser, given(words.none), condition.guidance)
     return DiffusersModel(
         denoiser=denoiser,
         family=f"diffusers {folder.kind}, {training.words}",
         parameters=sum(p.numel() for p in network.parameters()),
         content_hash=content_hash([folder.network / CONFIG, folder.scheduler, *files]),
+        condition=words.words,
     )
 
 
@@ -57,18 +71,24 @@ class Called(nn.Module):
     """network(x_t, t) of diffusers as a function from tensors to one: the prediction for x_t alone.
 
     channels: those of the prediction; a network that predicts a variance too has as many after them.
+    keywords: what else it is told, tensors of one row, which every picture gets.
     """
 
-    def __init__(self, network: nn.Module, channels: int) -> None:
+    def __init__(self, network: nn.Module, channels: int, keywords: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.network, self.channels = network, channels
+        self.network, self.channels, self.keywords = network, channels, tuple(keywords)
+        for name, value in keywords.items():
+            self.register_buffer(f"told_{name}", value)
         for module in network.modules():
             if isinstance(module, nn.GroupNorm):
                 module.register_forward_pre_hook(_laid_out)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        rows = {name: getattr(self, f"told_{name}") for name in self.keywords}
+        rows = {name: row.expand(len(x), *row.shape[1:]) for name, row in rows.items()}
         with _attention():
-            return self.network(x, t, return_dict=False)[0][:, : self.channels]
+            answer = self.network(x, timestep=t, return_dict=False, **rows)[0]
+        return answer[:, : self.channels]
 
 
 def _laid_out(module: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:

@@ -2,7 +2,8 @@
 
 where: a run folder, one of its snapshots, a folder of runs that are each of one level,
 `bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, a folder of
-`denoscope import`, or a folder of diffusers (a pipeline, or a bare model with its scheduler).
+`denoscope import`, or a folder of diffusers (a pipeline, or a bare model with its scheduler), which may
+have a condition behind it: `FOLDER#class=3`.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from denoscope.checkpoints.conditions import Condition, split_condition
 from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
 from denoscope.checkpoints.diffusers_models import open_diffusers
 from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
@@ -57,9 +59,16 @@ def open_denoiser(where: str | os.PathLike[str]) -> Denoiser:
 def describe_model(where: str | os.PathLike[str]) -> Model:
     """The denoiser at `where` and its provenance."""
     text = os.fspath(where)
-    path = (
-        bundled_path(text.removeprefix("bundled:")) if text.startswith("bundled:") else Path(text)
-    )
+    place, condition = split_condition(text)
+    path = Path(place)
+    if is_diffusers_folder(path):
+        return _diffusers(path, text, condition)
+    if condition:
+        raise InputError(
+            f"{place} takes no condition, models of diffusers alone do: leave away what is behind the #"
+        )
+    if text.startswith("bundled:"):
+        path = bundled_path(text.removeprefix("bundled:"))
     if _is_distillation(path):
         return _distillation(path, text)
     if holds_runs(path):
@@ -72,8 +81,6 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return _imported(
             imported, text, hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
         )
-    if is_diffusers_folder(path):
-        return _diffusers(path, text)
     if path.exists():
         denoiser, record, weights = open_run(path)
         return Model(
@@ -119,8 +126,8 @@ def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
     )
 
 
-def _diffusers(path: Path, text: str) -> Model:
-    model = open_diffusers(path)
+def _diffusers(path: Path, text: str, condition: Condition) -> Model:
+    model = open_diffusers(path, condition)
     return Model(
         denoiser=model.denoiser,
         where=text,

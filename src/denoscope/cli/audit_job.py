@@ -65,6 +65,7 @@ class AuditJob:
                     name=denoiser.spec.name,
                     hash=model.content_hash,
                     parameters=model.parameters,
+                    condition=model.condition,
                 ),
                 data_where=known.where,
                 split_seed=known.split_seed,
@@ -92,6 +93,8 @@ def tell_verdict(voice: Voice, summary: "Summary", report: Path) -> None:
     voice.say(f"{verdict.label.replace('_', ' ')} (confidence {verdict.confidence:.0%})")
     for reason in verdict.reasons:
         voice.say(f"  {reason.signal}: {reason.vote.replace('_', ' ')}. {reason.text}")
+    if summary.provenance.model.condition:
+        voice.say(f"  conditioned on: {summary.provenance.model.condition}")
     for warning in [*summary.warnings, *summary.provenance.missing_evidence]:
         voice.say(f"  warning: {warning}")
     voice.say(f"report: {report}")

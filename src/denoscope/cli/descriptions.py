@@ -22,7 +22,9 @@ def is_model(place: str) -> bool:
 
     if place in NAMED or place.startswith("hf:"):
         return False
-    path = Path(place)
+    from denoscope.checkpoints.conditions import split_condition
+
+    path = Path(split_condition(place)[0])
     if path.exists():
         from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
         from denoscope.checkpoints.levelwise_runs import holds_runs
@@ -116,7 +118,7 @@ def _parametrisation(model: "Model") -> dict[str, str]:
     from denoscope.checkpoints import NetworkDenoiser
     from denoscope.parametrisations import PredictionDenoiser
 
-    denoiser = model.denoiser
+    denoiser = getattr(model.denoiser, "conditional", model.denoiser)
     if isinstance(denoiser, PredictionDenoiser):
         low, high = denoiser.data_range
         words = f"{denoiser.prediction}, of pictures over [{low:g}, {high:g}]"

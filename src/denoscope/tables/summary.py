@@ -71,13 +71,15 @@ class LevelNote(_Strict):
 
 
 class ModelNote(_Strict):
-    """Which model: where it was opened, its family, its name, content hash, parameter count."""
+    """Which model: where it was opened, its family, its name, content hash, parameter count, and what
+    it was conditioned on where it can be."""
 
     where: str
     family: str
     name: str
     hash: str = ""
     parameters: int | None = None
+    condition: str = ""
 
 
 class DataNote(_Strict):

@@ -1,0 +1,69 @@
+"""What each network of diffusers is told of a class, and of none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from denoscope.checkpoints.conditions import Condition
+from denoscope.checkpoints.diffusers_folders import DiffusersFolder
+from denoscope.checkpoints.pickle_machine import shown
+from denoscope.errors import InputError
+
+__all__ = ["Told", "told"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Keywords of a network's call, each a tensor of one row that all pictures share."""
+
+    given: Mapping[str, Tensor] = field(default_factory=dict)
+    none: Mapping[str, Tensor] | None = None
+    """The same without the condition, where guidance asks for both."""
+    words: str = ""
+    """For `Model.condition`."""
+
+
+def told(folder: DiffusersFolder, condition: Condition) -> Told:
+    """Raises InputError for a condition that the network does not take, or needs and was not given."""
+    if condition.prompt is not None:
+        raise InputError(
+            f"{folder.root} holds a {folder.kind}, which takes no prompt: leave prompt= out"
+        )
+    if folder.kind == "DiTTransformer2DModel":
+        return _by_class(folder, condition, "num_embeds_ada_norm", has_none=True)
+    if folder.config.get("class_embed_type") is not None:
+        raise InputError(
+            f"{folder.network} has class_embed_type {shown(folder.config['class_embed_type'])}: open "
+            "it in Python, with a lambda that gives its class, and denoscope.from_epsilon or its kin"
+        )
+    if folder.config.get("num_class_embeds") is not None:
+        return _by_class(folder, condition, "num_class_embeds", has_none=False)
+    if condition:
+        raise InputError(f"{folder.root} takes no condition: leave away what is behind the #")
+    return Told()
+
+
+def _by_class(folder: DiffusersFolder, condition: Condition, count: str, has_none: bool) -> Told:
+    """Classes 0 to N - 1. has_none: whether class N stands for none, as it does in a DiT."""
+    classes = folder.config.get(count, 1000)
+    if type(classes) is not int or classes < 1:
+        raise InputError(f"{folder.network} has {count} {shown(classes)}: a model has 1 or more")
+    label, guidance = condition.label, condition.guidance
+    range_of = f"{folder.root}#class=0 to {folder.root}#class={classes - 1}"
+    if label is not None and label >= classes:
+        raise InputError(f"{folder.root} has no class {label}: give {range_of}")
+    if not has_none and (label is None or guidance is not None):
+        wanted = "guidance is between a class and none" if guidance is not None else "give one"
+        raise InputError(
+            f"{folder.root} was trained with {classes} classes and knows no picture without: "
+            f"{wanted}, {range_of}"
+        )
+    none = {"class_labels": torch.tensor([classes])}
+    if label is None:
+        return Told(none, words=f"none of its {classes} classes")
+    given, words = {"class_labels": torch.tensor([label])}, f"class {label} of {classes}"
+    if guidance is None:
+        return Told(given, words=words)
+    return Told(given, none, f"{words}, guidance {guidance:g}")
