@@ -293,3 +293,12 @@ def test_without_the_library_it_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(InputError, match=r"pip install 'denoscope\[diffusers\]'"):
         open_denoiser(folder)
+
+
+def test_a_pipeline_with_an_encoder_says_to_give_its_latents(tmp_path):
+    folder = written(tmp_path, unet(), diffusers.DDPMScheduler())
+    path = folder / "model_index.json"
+    index = {**json.loads(path.read_text()), "vae": ["diffusers", "AutoencoderKL"]}
+    path.write_text(json.dumps(index))
+    with pytest.raises(InputError, match=r"give its network alone, .*unet, and latents as data"):
+        open_denoiser(folder)

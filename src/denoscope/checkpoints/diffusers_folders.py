@@ -17,6 +17,7 @@ __all__ = ["DiffusersFolder", "is_diffusers_folder"]
 
 NETWORKS = ("UNet2DModel", "DiTTransformer2DModel")
 INDEX, CONFIG, SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
+ENCODERS = ("vae", "vqvae", "movq")
 LIBRARIES = ("diffusers", "transformers")
 
 
@@ -58,6 +59,11 @@ class DiffusersFolder:
             raise InputError(
                 f"{root} is a {shown(pipeline)} of {shown(held) or 'nothing'}: it needs a scheduler "
                 f"and one network of the classes {', '.join(NETWORKS)}"
+            )
+        if encoders := [name for name in ENCODERS if name in parts]:
+            raise InputError(
+                f"{root} denoises what its {encoders[0]} encodes, and this version encodes no pictures: "
+                f"give its network alone, {root / networks[0]}, and latents as data"
             )
         network = _place(root, networks[0])
         scheduler = _place(root, "scheduler") / SCHEDULER

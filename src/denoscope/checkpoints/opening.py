@@ -2,8 +2,8 @@
 
 where: a run folder, one of its snapshots, a folder of runs that are each of one level,
 `bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, a folder of
-`denoscope import`, or a folder of diffusers (a pipeline, or a bare model with its scheduler), which may
-have a condition behind it: `FOLDER#class=3`.
+`denoscope import`, or a folder of diffusers (a pipeline, or a bare model with its scheduler) or its name
+on the hub, which may have a condition behind it: `FOLDER#class=3`.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
 from denoscope.checkpoints.diffusers_models import open_diffusers
 from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
 from denoscope.checkpoints.factories import open_factory
+from denoscope.checkpoints.hub_models import fetched, is_hub_name
 from denoscope.checkpoints.imported import WEIGHTS, ImportedModel, imported_folder
 from denoscope.checkpoints.levelwise_runs import holds_runs, open_levels
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
@@ -60,7 +61,7 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     """The denoiser at `where` and its provenance."""
     text = os.fspath(where)
     place, condition = split_condition(text)
-    path = Path(place)
+    path = fetched(place) if is_hub_name(place) else Path(place)
     if is_diffusers_folder(path):
         return _diffusers(path, text, condition)
     if condition:
@@ -95,7 +96,7 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return Model(denoiser=open_factory(text), where=text, family="python factory")
     raise InputError(
         f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), "
-        "a diffusers folder, package.module:factory, or "
+        "a diffusers folder, the name of one on the hub (owner/name), package.module:factory, or "
         + ", ".join(f"bundled:{name}" for name in bundled_names())
     )
 

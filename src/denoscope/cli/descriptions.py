@@ -34,7 +34,9 @@ def is_model(place: str) -> bool:
             record.exists() for record in records
         )
         return known or holds_runs(path) or is_diffusers_folder(path)
-    return ":" in place
+    from denoscope.checkpoints.hub_models import is_hub_name
+
+    return ":" in place or is_hub_name(str(path))
 
 
 def describe_data(place: str, size: int | None) -> dict[str, Any]:
