@@ -61,3 +61,45 @@ def written_bare(place: Path, network: Any, scheduler: Any) -> Path:
     network.save_pretrained(folder)
     scheduler.save_pretrained(folder / "scheduler")
     return folder
+
+
+def written_painter(place: Path, scheduler: Any) -> tuple[Path, Any, Any, Any]:
+    """(folder of a network's folder with all that its prompts need beside it, network, encoder, tokenizer)."""
+    import json
+
+    import transformers
+
+    folder = place / "painter"
+    network = seeded(
+        diffusers.UNet2DConditionModel,
+        **{
+            **SMALL,
+            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+            "cross_attention_dim": 12,
+        },
+    )
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{one}</w>" for one in letters)]
+    (folder / "tokenizer").mkdir(parents=True)
+    vocabulary = {word: number for number, word in enumerate(words)}
+    (folder / "tokenizer" / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "tokenizer" / "tokenizer_config.json").write_text('{"model_max_length": 9}')
+    config = transformers.CLIPTextConfig(
+        vocab_size=len(words),
+        hidden_size=12,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=9,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    encoder = seeded(transformers.CLIPTextModel, config=config)
+    network.save_pretrained(folder / "unet")
+    scheduler.save_pretrained(folder / "scheduler")
+    encoder.save_pretrained(folder / "text_encoder")
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    return folder, network, encoder, tokenizer

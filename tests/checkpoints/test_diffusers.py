@@ -300,5 +300,5 @@ def test_a_pipeline_with_an_encoder_says_to_give_its_latents(tmp_path):
     path = folder / "model_index.json"
     index = {**json.loads(path.read_text()), "vae": ["diffusers", "AutoencoderKL"]}
     path.write_text(json.dumps(index))
-    with pytest.raises(InputError, match=r"give its network alone, .*unet, and latents as data"):
+    with pytest.raises(InputError, match=r"give its network alone, .*unet, and latents, in Python"):
         open_denoiser(folder)

@@ -1,4 +1,4 @@
-"""What each network of diffusers is told of a class, and of none."""
+"""What each network of diffusers is told of a class, a prompt, or none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,17 @@ from torch import Tensor
 
 from denoscope.checkpoints.conditions import Condition
 from denoscope.checkpoints.diffusers_folders import DiffusersFolder
+from denoscope.checkpoints.diffusers_prompts import prompt_states
 from denoscope.checkpoints.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["Told", "told"]
+
+# Settings of a UNet2DConditionModel that is told something else too.
+BESIDE_PROMPTS = (
+    *("addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim"),
+    *("encoder_hid_dim_type", "time_cond_proj_dim"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,8 @@ class Told:
 
 def told(folder: DiffusersFolder, condition: Condition) -> Told:
     """Raises InputError for a condition that the network does not take, or needs and was not given."""
+    if folder.kind == "UNet2DConditionModel":
+        return _by_prompt(folder, condition)
     if condition.prompt is not None:
         raise InputError(
             f"{folder.root} holds a {folder.kind}, which takes no prompt: leave prompt= out"
@@ -43,6 +52,34 @@ def told(folder: DiffusersFolder, condition: Condition) -> Told:
     if condition:
         raise InputError(f"{folder.root} takes no condition: leave away what is behind the #")
     return Told()
+
+
+def _by_prompt(folder: DiffusersFolder, condition: Condition) -> Told:
+    """A prompt, or the empty one, through the text encoder in the pipeline or beside the network."""
+    if condition.label is not None:
+        raise InputError(
+            f"{folder.root} takes a prompt and no class: give {folder.root}#prompt=..."
+        )
+    more = [name for name in BESIDE_PROMPTS if folder.config.get(name) is not None]
+    if more:
+        raise InputError(
+            f"{folder.network} is told more than a prompt ({more[0]}): open it in Python, with a lambda "
+            "that gives it, and denoscope.from_epsilon or its kin"
+        )
+    home = folder.root if folder.parts else folder.root.absolute().parent
+    prompt, guidance = condition.prompt or "", condition.guidance
+    given, none = prompt_states(home, [prompt, ""])
+    width = folder.config.get("cross_attention_dim", 1280)
+    if given.shape[-1] != width:
+        raise InputError(
+            f"{folder.network} takes states of width {shown(width)}, and the text encoder beside it has "
+            f"{given.shape[-1]}: they are of different models"
+        )
+    words = f"prompt {shown(prompt)!r}" if prompt else "the empty prompt"
+    states = {"encoder_hidden_states": given}
+    if guidance is None:
+        return Told(states, words=words)
+    return Told(states, {"encoder_hidden_states": none}, f"{words}, guidance {guidance:g}")
 
 
 def _by_class(folder: DiffusersFolder, condition: Condition, count: str, has_none: bool) -> Told:

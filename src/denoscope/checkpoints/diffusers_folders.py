@@ -15,7 +15,7 @@ from denoscope.errors import InputError
 
 __all__ = ["DiffusersFolder", "is_diffusers_folder"]
 
-NETWORKS = ("UNet2DModel", "DiTTransformer2DModel")
+NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
 INDEX, CONFIG, SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
 ENCODERS = ("vae", "vqvae", "movq")
 LIBRARIES = ("diffusers", "transformers")
@@ -63,7 +63,8 @@ class DiffusersFolder:
         if encoders := [name for name in ENCODERS if name in parts]:
             raise InputError(
                 f"{root} denoises what its {encoders[0]} encodes, and this version encodes no pictures: "
-                f"give its network alone, {root / networks[0]}, and latents as data"
+                f"give its network alone, {root / networks[0]}, and latents, in Python "
+                "(Pictures.from_latents)"
             )
         network = _place(root, networks[0])
         scheduler = _place(root, "scheduler") / SCHEDULER

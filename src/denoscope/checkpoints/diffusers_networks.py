@@ -27,7 +27,7 @@ from denoscope.checkpoints.pickle_machine import shown
 from denoscope.checkpoints.runs import read_weights
 from denoscope.errors import InputError
 
-__all__ = ["content_hash", "diffusers_network", "weight_files"]
+__all__ = ["at_most", "content_hash", "diffusers_network", "weight_files"]
 
 STEM = "diffusion_pytorch_model"
 MOST_SHARDS = 1000
@@ -50,7 +50,7 @@ def diffusers_network(
         weights |= read_weights(path)
     library = quietly_imported("diffusers", where)
     cls = getattr(library, kind)
-    with _at_most(2 * len(weights) + 64), torch.device("meta"):
+    with at_most(2 * len(weights) + 64), torch.device("meta"):
         network: Any = made(cls, config, where)
     weights = _renamed(weights, network.state_dict().keys())
     check_filling(network, weights, where)
@@ -123,7 +123,7 @@ def _renamed(weights: dict[str, Tensor], expected: Any) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _at_most(parameters: int) -> Iterator[None]:
+def at_most(parameters: int) -> Iterator[None]:
     """No module made here registers more parameters: a billion layers end at the first too many."""
     count = 0
 

@@ -12,6 +12,7 @@ from typing import Any
 from denoscope.checkpoints.diffusers_folders import CONFIG, INDEX, SCHEDULER, DiffusersFolder
 from denoscope.checkpoints.diffusers_library import quiet, quietly_imported
 from denoscope.checkpoints.diffusers_networks import STEM
+from denoscope.checkpoints.diffusers_prompts import TOKENS
 from denoscope.checkpoints.pickle_machine import shown
 from denoscope.errors import InputError
 
@@ -27,16 +28,20 @@ def is_hub_name(place: str) -> bool:
 
 
 def fetched(name: str) -> Path:
-    """The folder, in the hub's cache, of the newest version: settings and the network's weights.
+    """The folder, in the hub's cache, of the newest version: settings, and the weights of the network and of
+    what reads its prompts.
 
     Without a connection, what the cache has of it. Raises InputError where the hub has no such model
     or cannot be asked and the cache has none, and as `DiffusersFolder.read` does.
     """
     root = _snapshot(name, None, SETTINGS)
-    network = DiffusersFolder.read(root).network.relative_to(root)
+    folder = DiffusersFolder.read(root)
+    network = folder.network.relative_to(root)
     weights = [
         str(network / f"{STEM}{end}") for end in ("*.safetensors", "*.safetensors.index.json")
     ]
+    if folder.kind == "UNet2DConditionModel":
+        weights += ["text_encoder/model*.safetensors*", *(f"tokenizer/{one}" for one in TOKENS)]
     return _snapshot(name, root.name, [*SETTINGS, *weights])
 
 
