@@ -302,3 +302,19 @@ def test_a_pipeline_with_an_encoder_says_to_give_its_latents(tmp_path):
     path.write_text(json.dumps(index))
     with pytest.raises(InputError, match=r"give its network alone, .*unet, and latents, in Python"):
         open_denoiser(folder)
+
+
+def test_info_tells_what_it_is(tmp_path):
+    from denoscope.cli.descriptions import describe_place, is_model
+
+    scheduler = diffusers.DDIMScheduler(rescale_betas_zero_snr=True, prediction_type="v_prediction")
+    folder = str(written(tmp_path, unet(num_class_embeds=5), scheduler))
+    assert is_model(folder)
+    assert is_model(f"{folder}#class=3")
+    found = describe_place(f"{folder}#class=3", None, None)
+    assert found["family"] == (
+        "diffusers UNet2DModel, v_prediction, linear schedule of 1000 with zero terminal SNR"
+    )
+    assert found["parametrisation"] == "velocity, of pictures over [-1, 1]"
+    assert "left out: time 999" in found["schedule"]
+    assert found["condition"] == "class 3 of 5"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ class Told:
     """The same without the condition, where guidance asks for both."""
     words: str = ""
     """For `Model.condition`."""
+    files: tuple[Path, ...] = ()
+    """What was read for it."""
 
 
 def told(folder: DiffusersFolder, condition: Condition) -> Told:
@@ -68,7 +71,7 @@ def _by_prompt(folder: DiffusersFolder, condition: Condition) -> Told:
         )
     home = folder.root if folder.parts else folder.root.absolute().parent
     prompt, guidance = condition.prompt or "", condition.guidance
-    given, none = prompt_states(home, [prompt, ""])
+    (given, none), files = prompt_states(home, [prompt, ""])
     width = folder.config.get("cross_attention_dim", 1280)
     if given.shape[-1] != width:
         raise InputError(
@@ -78,8 +81,9 @@ def _by_prompt(folder: DiffusersFolder, condition: Condition) -> Told:
     words = f"prompt {shown(prompt)!r}" if prompt else "the empty prompt"
     states = {"encoder_hidden_states": given}
     if guidance is None:
-        return Told(states, words=words)
-    return Told(states, {"encoder_hidden_states": none}, f"{words}, guidance {guidance:g}")
+        return Told(states, words=words, files=files)
+    words = f"{words}, guidance {guidance:g}"
+    return Told(states, {"encoder_hidden_states": none}, words, files)
 
 
 def _by_class(folder: DiffusersFolder, condition: Condition, count: str, has_none: bool) -> Told:

@@ -62,7 +62,9 @@ def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
         denoiser=denoiser,
         family=f"diffusers {folder.kind}, {training.words}",
         parameters=sum(p.numel() for p in network.parameters()),
-        content_hash=content_hash([folder.network / CONFIG, folder.scheduler, *files]),
+        content_hash=content_hash(
+            [folder.network / CONFIG, folder.scheduler, *files, *words.files]
+        ),
         condition=words.words,
     )
 

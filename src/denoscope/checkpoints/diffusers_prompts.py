@@ -30,9 +30,10 @@ TOKENS = (
 MOST_TOKENS = 1024
 
 
-def prompt_states(folder: Path, prompts: list[str]) -> list[Tensor]:
-    """For each prompt (1, tokens, width), padded and cut as the pipelines of Stable Diffusion do.
+def prompt_states(folder: Path, prompts: list[str]) -> tuple[list[Tensor], tuple[Path, ...]]:
+    """(for each prompt its states, (1, tokens, width); the files read).
 
+    Prompts are padded and cut to the length that the tokenizer states, as the pipelines do.
     folder: that of text_encoder/ and tokenizer/. Raises InputError where either is missing, is of
     another kind, or does not read.
     """
@@ -47,12 +48,11 @@ def prompt_states(folder: Path, prompts: list[str]) -> list[Tensor]:
         raise InputError(
             f"{encoder} holds a {shown(config.get('architectures'))}: known is {ENCODER}"
         )
-    for name in TOKENS:
-        if (tokenizer / name).exists():
-            inside(folder, tokenizer / name)
+    files = [encoder / "config.json", *weight_files(encoder, folder, stem="model")]
     weights: dict[str, Tensor] = {}
-    for path in weight_files(encoder, folder, stem="model"):
+    for path in files[1:]:
         weights |= read_weights(path)
+    files += [inside(folder, tokenizer / name) for name in TOKENS if (tokenizer / name).exists()]
     library = quietly_imported("transformers", str(encoder))
     try:
         with quiet(), torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -65,7 +65,7 @@ def prompt_states(folder: Path, prompts: list[str]) -> list[Tensor]:
             words = library.CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True)
             length = min(words.model_max_length, model.config.max_position_embeddings, MOST_TOKENS)
             model = model.float().eval()
-            return [
+            states = [
                 model(
                     words(
                         prompt,
@@ -77,6 +77,7 @@ def prompt_states(folder: Path, prompts: list[str]) -> list[Tensor]:
                 )[0]
                 for prompt in prompts
             ]
+            return states, tuple(files)
     except Exception as error:  # it is their code on anybody's files: whatever it raises
         raise InputError(
             f"{encoder} and {tokenizer.name} do not read a prompt ({type(error).__name__}: "
