@@ -99,3 +99,11 @@ def test_what_cannot_be_asked():
     broken = FunctionDenoiser(lambda x, sigma: x * float("nan"), Spec("b", (1, 8, 8)))
     with pytest.raises(RunError, match="the derivative at sigma 1 is NaN or infinite"):
         jacobian_svd(Jacobian(broken, point(1.0), 1.0))
+
+
+def test_a_denoiser_that_does_not_look_has_no_derivative():
+    blind = FunctionDenoiser(lambda x, sigma: torch.ones_like(x), Spec("blind", (1, 3, 3)))
+    jacobian = Jacobian(blind, torch.randn(1, 3, 3), 1.0)
+    vectors = torch.randn(9, 2, dtype=torch.float64)
+    assert not jacobian.times(vectors).any()
+    assert not jacobian.transposed_times(vectors).any()

@@ -33,6 +33,8 @@ __all__ = ["JacobianSVD", "jacobian_svd"]
 
 STEP = 8  # directions added at a time: a network takes eight vectors for the price of four single
 SLACK = 0.5  # aimed at below what is asked, so that the rounding of the last check does not undo it
+KEPT, MOST_PASSES = 0.7, 4
+"""A pass that leaves less of a unit vector is repeated: what it left is rounded, relative to itself."""
 DECADE = 0.1  # values below this share of the largest are held to its accuracy
 
 
@@ -121,7 +123,7 @@ def _complement(block: Tensor, basis: Tensor, random: Iterator[Tensor]) -> Tenso
     random directions take the place.
     """
     out = block
-    for _ in range(3):  # once to project, again for the rounding of that, again for random ones
+    for _ in range(MOST_PASSES):
         lengths = out.norm(dim=0)
         out = out / torch.where(lengths > 0, lengths, 1)
         out = out - basis @ (basis.T @ out)
@@ -129,5 +131,7 @@ def _complement(block: Tensor, basis: Tensor, random: Iterator[Tensor]) -> Tenso
         for column in lost:
             fresh = next(random)
             out[:, column] = fresh - basis @ (basis.T @ fresh)
-        out = torch.linalg.qr(out).Q
+        out, rest = torch.linalg.qr(out)
+        if not lost and bool((rest.diagonal().abs() > KEPT).all()):
+            break  # little was taken away, so its rounding is little too
     return out
