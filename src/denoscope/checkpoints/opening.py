@@ -1,8 +1,8 @@
 """One door for models: `open_denoiser(where)`.
 
 where: a run folder, one of its snapshots, a folder of runs that are each of one level,
-`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, or a folder
-of `denoscope import`.
+`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, a
+checkpoint of guided-diffusion, or a folder of `denoscope import`.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
 from denoscope.checkpoints.factories import open_factory
+from denoscope.checkpoints.foreign_files import is_foreign_file, open_foreign_file
 from denoscope.checkpoints.imported import WEIGHTS, ImportedModel, imported_folder
 from denoscope.checkpoints.levelwise_runs import holds_runs, open_levels
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
@@ -43,6 +43,8 @@ class Model:
     record: RunRecord | None = None
     trained_on: str = ""
     """What a foreign file says of its training pictures."""
+    assumed: str = ""
+    """What a foreign file does not say, and was taken as published with its kind."""
     condition: str = ""
     """What the model was conditioned on, where it can be."""
 
@@ -62,8 +64,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return _distillation(path, text)
     if holds_runs(path):
         return _levelwise(path, text)
-    if is_edm_pickle(path):
-        imported = open_edm_pickle(path)
+    if is_foreign_file(path):
+        imported = open_foreign_file(path)
         return _imported(imported, text, imported.record.source_hash)
     if folder := imported_folder(path):
         imported = ImportedModel.load(folder)
@@ -83,8 +85,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     if FACTORY.fullmatch(text):
         return Model(denoiser=open_factory(text), where=text, family="python factory")
     raise InputError(
-        f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), "
-        "package.module:factory, or " + ", ".join(f"bundled:{name}" for name in bundled_names())
+        f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), a "
+        "torch file (.pt), package.module:factory, or " + ", ".join(f"bundled:{name}" for name in bundled_names())
     )
 
 
@@ -102,7 +104,9 @@ def _levelwise(path: Path, text: str) -> Model:
 
 
 def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
-    classes = model.record.network.label_dim
+    network = model.record.network
+    classes = network.label_dim
+    always = ", though it was always given one in training" if network.arch == "guided" else ""
     return Model(
         denoiser=model.denoiser,
         where=text,
@@ -110,7 +114,8 @@ def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
         parameters=sum(p.numel() for p in model.network.parameters()),
         content_hash=content_hash,
         trained_on=model.record.trained_on,
-        condition=f"none of its {classes} classes" if classes else "",
+        assumed=model.record.assumed,
+        condition=f"none of its {classes} classes{always}" if classes else "",
     )
 
 

@@ -5,9 +5,9 @@ A pickle is a program, and Python's own reader calls whatever it names. Here the
 values, containers of them, a memo, and the makers that the caller allows by their full name. All
 else is refused by its name: other globals, extension codes, older protocols' ways to build objects.
 
-Bounds: a fixed number of opcodes, bytes within those the stream has, keys that are strings (others
-can be made to collide, or to hash without end), numbers of at most 255 bytes. What is made is never
-walked here, so that depth costs nothing.
+Bounds: a fixed number of opcodes, bytes within those the stream has, keys that are strings or small
+numbers (others can be made to collide, or to hash without end), numbers of at most 255 bytes. What is
+made is never walked here, so that depth costs nothing.
 """
 
 import pickletools
@@ -22,6 +22,7 @@ __all__ = ["Allowance", "Global", "Record", "is_plain", "run_pickle", "shown"]
 Maker = Callable[..., object]
 SCALARS = (str, int, float, bool, type(None))
 MOST_LISTED, LONGEST_WORD, MOST_SHOWN = 1000, 100, 80
+MOST_PLACES = 2**20
 
 
 @dataclass
@@ -49,6 +50,11 @@ class Global:
 
     name: str
     make: Maker
+
+
+def is_key(value: object) -> bool:
+    """Whether a dictionary may have this key: a text, or a place (optimizers have a state for each)."""
+    return isinstance(value, str) or (type(value) is int and 0 <= value < MOST_PLACES)
 
 
 class Damaged(Exception):
@@ -189,7 +195,8 @@ class _Machine:
                 self.stack.append(maker.make(*arguments))
             case "BUILD":
                 state = self.pop()
-                self.last(Record).state = state
+                if not isinstance(self.last(object), dict):  # its attributes are no content
+                    self.last(Record).state = state
             case "BINPERSID" if self.persistent is not None:
                 self.stack.append(self.persistent(self.pop()))
             case _:
@@ -205,8 +212,8 @@ class _Machine:
 
     def set_items(self, items: list[Any]) -> None:
         target = self.last(dict)
-        if len(items) % 2 or not all(isinstance(key, str) for key in items[::2]):
-            raise Damaged("a key is no text")
+        if len(items) % 2 or not all(map(is_key, items[::2])):
+            raise Damaged("a key is no text and no small number")
         target.update(zip(items[::2], items[1::2], strict=True))
 
     def name(self, name: str) -> None:
