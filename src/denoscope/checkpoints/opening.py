@@ -86,7 +86,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return Model(denoiser=open_factory(text), where=text, family="python factory")
     raise InputError(
         f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), a "
-        "torch file (.pt), package.module:factory, or " + ", ".join(f"bundled:{name}" for name in bundled_names())
+        "torch file (.pt), package.module:factory, or "
+        + ", ".join(f"bundled:{name}" for name in bundled_names())
     )
 
 

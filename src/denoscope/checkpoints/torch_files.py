@@ -57,7 +57,9 @@ class _Archive:
         self.archive, self.size, self.where = archive, size, where
         self.allowance = Allowance(tensor_bytes=size)
         self.entries = {entry.filename: entry for entry in archive.infolist()}
-        pickles = [name for name in self.entries if name.count("/") == 1 and name.endswith("/data.pkl")]
+        pickles = [
+            name for name in self.entries if name.count("/") == 1 and name.endswith("/data.pkl")
+        ]
         if len(pickles) != 1 or len(self.entries) > MOST_ENTRIES:
             raise InputError(f"{where} is an archive, but none that torch.save wrote")
         self.folder = pickles[0].removesuffix("data.pkl")
@@ -70,9 +72,7 @@ class _Archive:
         makers = tensor_makers(self.allowance, self.where)
         makers |= {f"torch.{kind}Storage": never_made for kind in DTYPES}
         with self.opened(self.folder + "data.pkl", MOST_PICKLE) as program:
-            return run_pickle(
-                program, makers, self.allowance, self.where, persistent=self.storage
-            )
+            return run_pickle(program, makers, self.allowance, self.where, persistent=self.storage)
 
     def opened(self, name: str, most: int) -> Any:
         entry = self.entries.get(name)
@@ -80,7 +80,9 @@ class _Archive:
             raise InputError(f"{self.where} is cut: its archive has no {name.rpartition('/')[2]}")
         plain = entry.compress_type == zipfile.ZIP_STORED
         if not plain or entry.file_size != entry.compress_size or entry.file_size > most:
-            raise InputError(f"{self.where} has a part that is compressed or too large: torch's are not")
+            raise InputError(
+                f"{self.where} has a part that is compressed or too large: torch's are not"
+            )
         return self.archive.open(entry)
 
     def content(self, name: str, most: int) -> bytes:

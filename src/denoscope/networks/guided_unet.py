@@ -6,6 +6,7 @@ halved and doubled, so that it holds some of these checkpoints alone.
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
@@ -117,11 +118,11 @@ class GuidedUNet(nn.Module):
         embedding = self.embedded(c_noise, class_labels)
         skips: list[Tensor] = []
         for step in self.input_blocks:
-            x = followed(step, x, embedding)
+            x = followed(step.children(), x, embedding)
             skips.append(x)
-        x = followed(self.middle_block, x, embedding)
+        x = followed(self.middle_block.children(), x, embedding)
         for step in self.output_blocks:
-            x = followed(step, torch.cat([x, skips.pop()], dim=1), embedding)
+            x = followed(step.children(), torch.cat([x, skips.pop()], dim=1), embedding)
         return self.out(x)
 
     def embedded(self, index: Tensor, class_labels: Tensor | None) -> Tensor:
@@ -132,13 +133,13 @@ class GuidedUNet(nn.Module):
         waves = torch.cat([angles.cos(), angles.sin()], dim=1)
         if self.time_features % 2:
             waves = functional.pad(waves, (0, 1))
-        embedding = self.time_embed(waves.to(self.time_embed[0].weight.dtype))
+        embedding = self.time_embed(waves.to(next(self.time_embed.parameters()).dtype))
         if self.label_emb is not None and class_labels is not None:
             embedding = embedding + class_labels.to(embedding.dtype) @ self.label_emb.weight
         return functional.silu(embedding)
 
 
-def followed(steps: nn.ModuleList, x: Tensor, embedding: Tensor) -> Tensor:
+def followed(steps: Iterable[nn.Module], x: Tensor, embedding: Tensor) -> Tensor:
     """x through one layer after the other, of which the residual blocks are told the embedding."""
     for layer in steps:
         x = layer(x, embedding) if isinstance(layer, GuidedBlock) else layer(x)
