@@ -3,8 +3,9 @@
     python benchmarks/fuzz_models.py --count 100000 [--seed 0]
 
 Bits flipped, bytes replaced, parts cut out, doubled, moved or taken from another file, of a good
-pickle, a good torch file, a good safetensors file and a good model.json. Prints how many opened, how many were refused,
-the longest time and the largest memory; stops at the first file that does anything else and keeps it.
+pickle, a good torch file, a good safetensors file and a good model.json. Prints how many opened, how
+many were refused, the longest time and the largest memory; stops at the first file that does anything
+else and keeps it.
 """
 
 import argparse

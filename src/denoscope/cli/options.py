@@ -56,7 +56,7 @@ ModelPlace = Annotated[
     typer.Argument(
         metavar="MODEL",
         show_default=False,
-        help="A run folder, a snapshot of one, an EDM pickle, bundled:NAME, or module:factory.",
+        help="A run folder, a snapshot of one, an EDM pickle, a torch file, bundled:NAME, or module:factory.",
     ),
 ]
 Data = Annotated[

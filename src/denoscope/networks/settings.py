@@ -143,7 +143,8 @@ class NetworkSettings(BaseModel):
     preconditioning: Literal["edm", "vp", "ve", "iddpm", "table", "none"] = "edm"
     """Of Karras et al. 2022, of the original VP or VE diffusion, of the improved DDPM or of a table
     of steps (models trained elsewhere alone: they have no loss here), or none: a DAE, of one level.
-    It decides the loss too. Skip-Net and linear are not told the level: none is their default, and all they take."""
+    It decides the loss too. Skip-Net and linear are not told the level: none is their default, and
+    all they take."""
     # The defaults stated below are those of DDPM++ at 32 pixels; fill_defaults puts in the others.
     width: int = Field(default=128, ge=0, le=LARGEST_WIDTH, multiple_of=4)
     """Base channels, a multiple of 4; level k has width * multipliers[k]. DiT: features of a token,
