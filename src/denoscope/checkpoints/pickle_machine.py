@@ -11,6 +11,7 @@ made is never walked here, so that depth costs nothing.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -99,13 +100,15 @@ def run_pickle(
     """
     machine = _Machine(makers, persistent, where)
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
-            allowance.opcodes -= 1
-            if allowance.opcodes < 0:
-                raise InputError(f"{where} has more parts than any network: it is not opened")
-            if opcode.name == "STOP":
-                return machine.pop()
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of strange escapes in an old text, refused anyway
+            for opcode, argument, _ in pickletools.genops(stream):
+                allowance.opcodes -= 1
+                if allowance.opcodes < 0:
+                    raise InputError(f"{where} has more parts than any network: it is not opened")
+                if opcode.name == "STOP":
+                    return machine.pop()
+                machine.step(opcode.name, argument)
     except (Damaged, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         if isinstance(error, InputError):
             raise

@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="MODEL: a run folder, a snapshot of one, an EDM pickle or torch file, bundled:NAME, or module:factory.  "
+    epilog="MODEL: a run folder, a snapshot of one, an EDM pickle, a torch file, bundled:NAME, module:factory. "
     "DATA: digits, mnist-5k, mnist, fashion-mnist, cifar10, a folder, a zip, an npz, hf:owner/name.",
 )
 for verb in (demo, audit, compare, train, sample, distill, sweep, reproduce, report, info):
