@@ -38,10 +38,12 @@ def good_weights() -> bytes:
 
 @functools.cache
 def good_torch_file() -> bytes:
-    """A small network of the kind that guided-diffusion published for 64 pixels."""
+    """A small network of the kind that guided-diffusion published for 128 pixels."""
     buffer = io.BytesIO()
-    sizes = {"width": 64, "multipliers": (1, 2, 3, 4), "blocks": 1, "attention": (8,)}
-    torch.save(GuidedUNet(64, 1, 1, head_width=64, **sizes).half().state_dict(), buffer)
+    network = GuidedUNet(
+        128, 1, 1, width=32, multipliers=(1, 1, 2, 3, 4), blocks=1, attention=(8,), heads=4
+    )
+    torch.save(network.half().state_dict(), buffer)
     return buffer.getvalue()
 
 
@@ -211,15 +213,17 @@ NAME = "model.map_layer0.weight"
 DEEP, PRIME = 200_000, 2**61 - 1
 
 
-def torch_file(program: bytes, compression: int = zipfile.ZIP_STORED, **parts: bytes) -> Maker:
-    """A file of torch.save with this program and these further parts."""
+def torch_file(
+    program: bytes, values: bytes | None = None, compression: int = zipfile.ZIP_STORED
+) -> Maker:
+    """A file of torch.save with this program and these values of its storage 0."""
 
     def make(place: Path) -> Path:
         path = place / "model.pt"
         with zipfile.ZipFile(path, "w", compression) as archive:
             archive.writestr("archive/data.pkl", START + program + STOP)
-            for name, content in parts.items():
-                archive.writestr(f"archive/{name}", content)
+            if values is not None:
+                archive.writestr("archive/data/0", values)
         return path
 
     return make
@@ -293,16 +297,16 @@ BOMBS: dict[str, Maker] = {
     ),
 }
 BOMBS |= {
-    "a torch storage of 2^60 values": torch_file(stored(2**60), **{"data/0": b""}),
+    "a torch storage of 2^60 values": torch_file(stored(2**60), b""),
     "a torch archive that unpacks a hundredfold": torch_file(
-        stored(25_000_000), zipfile.ZIP_DEFLATED, **{"data/0": bytes(100_000_000)}
+        stored(25_000_000), bytes(100_000_000), zipfile.ZIP_DEFLATED
     ),
     "a torch program without end": torch_file(b"N0" * 600_000),
 }
 FILES: dict[str, Maker] = BOMBS | {
     "a torch file that calls": torch_file(SYSTEM + b"R"),
     "a torch storage of os.system": torch_file(
-        stored(4).replace(b"ctorch\nFloatStorage", b"cos\nsystem"), **{"data/0": bytes(16)}
+        stored(4).replace(b"ctorch\nFloatStorage", b"cos\nsystem"), bytes(16)
     ),
     "a torch file of no model": torch_file(b"}" + text("model") + b"K\x01s"),
     "REDUCE of os.system": program(SYSTEM + b"R"),

@@ -8,6 +8,7 @@ they are, in `NAME/data/KEY`. `torch.save` wrote another format before 1.6; that
 import hashlib
 import mmap
 import os
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ __all__ = ["is_torch_file", "read_torch_file"]
 
 MOST_BYTES = 16 * 2**30
 MOST_ENTRIES, MOST_PICKLE = 100_000, 64 * 2**20  # ours have some 1,000, and 100 kB
+
+# What zipfile raises for an archive that is none, is cut, or wants what torch's never do.
+DAMAGE = (zipfile.BadZipFile, ValueError, struct.error, EOFError, OSError, RuntimeError)
 
 
 def is_torch_file(path: Path) -> bool:
@@ -45,7 +49,9 @@ def read_torch_file(path: Path) -> tuple[Any, str]:
         try:
             with zipfile.ZipFile(file) as archive:
                 return _Archive(archive, size, where).read(), digest
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+        except InputError:
+            raise
+        except DAMAGE as error:
             raise InputError(
                 f"{where} is no whole file of torch.save since 1.6: restore it from a copy, or save "
                 "it again with a newer torch"
