@@ -120,6 +120,9 @@ def test_other_contents_are_refused(tmp_path):
     wide = torch.empty(1).expand(2**20, 2, 3, 3)
     torch.save({**good.state_dict(), "input_blocks.0.0.weight": wide}, path)
     refused(path, "first difference: model.input_blocks.0.0.weight|several places", known())
+    shared = torch.ones(2**20)
+    torch.save({**good.state_dict(), **{f"x{i}": shared for i in range(9)}}, path)
+    refused(path, "share their values", known())
     state = dict(good.state_dict())
     del state["input_blocks.1.0.in_layers.2.weight"]
     torch.save(state, path)

@@ -74,6 +74,8 @@ def guided_model(
     for name, value in held.items():
         if not isinstance(value, Tensor):
             raise InputError(f"{path}: {shown(name)} is no tensor")
+    if sum(value.numel() for value in held.values()) > path.stat().st_size:
+        raise InputError(f"{path} has tensors that share their values: no network's do")
     found = _Found(held, path)
     assumed = ""
     if unstated is None:
