@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from denoscope.checkpoints.factories import open_factory
-from denoscope.checkpoints.foreign_files import is_foreign_file, open_foreign_file
+from denoscope.checkpoints.model_files import is_foreign_file, open_foreign_file
 from denoscope.checkpoints.imported import WEIGHTS, ImportedModel, imported_folder
 from denoscope.checkpoints.levelwise_runs import holds_runs, open_levels
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
