@@ -3,8 +3,9 @@
     python benchmarks/fuzz_models.py --count 100000 [--seed 0]
 
 Bits flipped, bytes replaced, parts cut out, doubled, moved or taken from another file, of a good
-pickle, a good safetensors file and a good model.json. Prints how many opened, how many were refused,
-the longest time and the largest memory; stops at the first file that does anything else and keeps it.
+pickle, a good torch file, a good safetensors file and a good model.json. Prints how many opened, how
+many were refused, the longest time and the largest memory; stops at the first file that does anything
+else and keeps it.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from checkpoints.hostile import good_pickle, good_record, good_weights
+from checkpoints.hostile import good_pickle, good_record, good_torch_file, good_weights
 from denoscope import open_denoiser
 from denoscope.errors import InputError
 
@@ -52,18 +53,18 @@ def mutated(good: bytes, other: bytes, draw: random.Random) -> bytes:
 def fuzz(count: int, seed: int, place: Path) -> dict[str, float]:
     """Open `count` changed files in `place`, which keeps the one at fault where there is one."""
     draw = random.Random(seed)
-    good = [good_pickle(), good_weights(), json.dumps(good_record()).encode()]
-    names = ["model.pkl", "model/weights.safetensors", "model/model.json"]
+    good = [good_pickle(), good_torch_file(), good_weights(), json.dumps(good_record()).encode()]
+    names = ["model.pkl", "model.pt", "model/weights.safetensors", "model/model.json"]
     (place / "model").mkdir()
     opened, longest = 0, 0.0
     for _ in range(count):
-        kind = draw.randrange(3)
+        kind = draw.randrange(len(names))
         for name, content in zip(names, good, strict=True):
             (place / name).write_bytes(content)
         (place / names[kind]).write_bytes(mutated(good[kind], draw.choice(good), draw))
         start = time.process_time()
         try:
-            open_denoiser(place / ("model" if kind else "model.pkl"))
+            open_denoiser(place / (names[kind] if kind < 2 else "model"))
             opened += 1
         except InputError as error:
             if "\n" in str(error):

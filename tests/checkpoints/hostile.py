@@ -2,6 +2,7 @@
 into the folder given and returns what to open. The canary is a file that any executed payload makes."""
 
 import functools
+import io
 import json
 import os
 import pickle
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import save
 
 from checkpoints.edm_writer import edm_pickle, edm_record
-from denoscope.networks import NetworkSettings, build_network
+from denoscope.networks import GuidedUNet, NetworkSettings, build_network
 
 Maker = Callable[[Path], Path]
 SETTINGS = NetworkSettings(
@@ -33,6 +34,17 @@ def good_pickle() -> bytes:
 @functools.cache
 def good_weights() -> bytes:
     return save(dict(build_network(SETTINGS).state_dict()))
+
+
+@functools.cache
+def good_torch_file() -> bytes:
+    """A small network of the kind that guided-diffusion published for 128 pixels."""
+    buffer = io.BytesIO()
+    network = GuidedUNet(
+        128, 1, 1, width=32, multipliers=(1, 1, 2, 3, 4), blocks=1, attention=(8,), heads=4
+    )
+    torch.save(network.half().state_dict(), buffer)
+    return buffer.getvalue()
 
 
 def good_record() -> dict[str, object]:
@@ -150,8 +162,6 @@ def entry(shape: list[int], begin: int, end: int, dtype: str = "F32") -> dict[st
 
 def nested_zip() -> bytes:
     """A torch zip with a path that climbs out, a link and a bomb."""
-    import io
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("../../canary", b"x")
@@ -201,6 +211,30 @@ def sparse(place: Path) -> Path:
 SYSTEM = named("os", "system") + text(CANARY) + b"\x85"
 NAME = "model.map_layer0.weight"
 DEEP, PRIME = 200_000, 2**61 - 1
+
+
+def torch_file(
+    program: bytes, values: bytes | None = None, compression: int = zipfile.ZIP_STORED
+) -> Maker:
+    """A file of torch.save with this program and these values of its storage 0."""
+
+    def make(place: Path) -> Path:
+        path = place / "model.pt"
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            archive.writestr("archive/data.pkl", START + program + STOP)
+            if values is not None:
+                archive.writestr("archive/data/0", values)
+        return path
+
+    return make
+
+
+def stored(count: int, kind: str = "FloatStorage") -> bytes:
+    """A persistent id of a storage."""
+    declared = b"(" + text("storage") + f"ctorch\n{kind}\n".encode() + text("0") + text("cpu")
+    return declared + pickle.dumps(count, 2)[2:-1] + b"tQ"
+
+
 BOMBS: dict[str, Maker] = {
     "text of 2^60 bytes": program(b"\x8d" + struct.pack("<Q", 2**60)),
     "bytes of 2^60": program(b"\x8e" + struct.pack("<Q", 2**60)),
@@ -262,7 +296,19 @@ BOMBS: dict[str, Maker] = {
         weights=header({NAME: entry([4], 2**60, 2**60 + 16)}, bytes(16))
     ),
 }
+BOMBS |= {
+    "a torch storage of 2^60 values": torch_file(stored(2**60), b""),
+    "a torch archive that unpacks a hundredfold": torch_file(
+        stored(25_000_000), bytes(100_000_000), zipfile.ZIP_DEFLATED
+    ),
+    "a torch program without end": torch_file(b"N0" * 600_000),
+}
 FILES: dict[str, Maker] = BOMBS | {
+    "a torch file that calls": torch_file(SYSTEM + b"R"),
+    "a torch storage of os.system": torch_file(
+        stored(4).replace(b"ctorch\nFloatStorage", b"cos\nsystem"), bytes(16)
+    ),
+    "a torch file of no model": torch_file(b"}" + text("model") + b"K\x01s"),
     "REDUCE of os.system": program(SYSTEM + b"R"),
     "GLOBAL of posix.system": program(b"cposix\nsystem\n" + text(CANARY) + b"\x85R"),
     "GLOBAL of builtins.exec": program(

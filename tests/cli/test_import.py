@@ -40,9 +40,11 @@ def test_import_and_ask(place, say):
 def test_what_is_wrong_leaves_nothing(place, say):
     (place / "x.pkl").write_bytes(edm_pickle({"ema": 3}))
     (place / "x.txt").write_text("hello")
+    (place / "x.pt").write_text("hello")
     for words, says in (
         ("import x.pkl --out new", "no network under 'ema'"),
         ("import x.txt --out new", "give a network pickle of EDM"),
+        ("import x.pt --out new", "no whole file of torch.save"),
         ("import nowhere.pkl --out new", "give a network pickle of EDM"),
         ("import x.pkl --out .", "holds something already"),
     ):

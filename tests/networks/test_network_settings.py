@@ -78,7 +78,7 @@ def test_json_round_trip(arch):
         ({"shape": 28}, "shape"),
         (
             {"arch": "unet"},
-            "arch: Input should be 'ddpmpp', 'ncsnpp', 'adm', 'skip', 'dit' or 'linear'",
+            "arch: Input should be 'ddpmpp', 'ncsnpp', 'adm', 'skip', 'dit', 'linear' or 'guided'",
         ),
         ({"width": 6}, "width: Input should be a multiple of 4"),
         ({"width": 0}, "width: Input should be greater than or equal to 4"),
@@ -162,7 +162,9 @@ def test_settings_of_older_runs_read_as_they_were():
     older = {"arch": "ddpmpp", "shape": [1, 28, 28], "width": 16, "multipliers": [1, 3, 4]}
     older |= {"blocks": 1, "attention": [], "dropout": 0.0, "label_dim": 0, "augment_dim": 0}
     settings = NetworkSettings.model_validate(older | {"sigma_data": 0.5})
-    later = {"preconditioning": "edm", "heads": 0, "patch": 0}
+    later = {"preconditioning": "edm", "heads": 0, "patch": 0, "head_width": 0, "time_features": 0}
+    later |= dict.fromkeys(("conv_resampling", "shift_only", "qkv_first", "variance"), False)
+    later |= {"steps": 0, "prediction": "epsilon"}
     assert settings.model_dump(mode="json") == older | {"sigma_data": 0.5} | later
 
 

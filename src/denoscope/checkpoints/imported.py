@@ -1,7 +1,7 @@
 """A model that was trained elsewhere, in this project's own form: settings and weights, no pickle.
 
 DIR/model.json             what it is: `ImportRecord`
-DIR/weights.safetensors    its weights, float32
+DIR/weights.safetensors    its weights, float32, and its table of steps, float64, where it has one
 """
 
 import json
@@ -15,10 +15,10 @@ from torch import Tensor
 from denoscope.checkpoints.filling import filled_network
 from denoscope.checkpoints.network import NetworkDenoiser
 from denoscope.checkpoints.pickle_machine import shown
-from denoscope.checkpoints.runs import CITATIONS, read_weights
+from denoscope.checkpoints.runs import ARCHITECTURE_CITATIONS, CITATIONS, read_weights
 from denoscope.denoiser import Spec
 from denoscope.errors import InputError
-from denoscope.networks import IDDPMPreconditioning, NetworkSettings
+from denoscope.networks import IDDPMPreconditioning, NetworkSettings, TablePreconditioning
 from denoscope.tables import write_file
 
 __all__ = ["WEIGHTS", "ImportRecord", "ImportedModel", "first_problem", "imported_folder"]
@@ -52,6 +52,9 @@ class ImportRecord(BaseModel):
     """SHA-256 of that file."""
     trained_on: str = Field(default="", max_length=300)
     """What the file says of its training pictures."""
+
+    assumed: str = Field(default="", max_length=300)
+    """What the file does not say, and was taken as published with networks of its kind."""
 
     @model_validator(mode="after")
     def _range_rises(self) -> "ImportRecord":
@@ -113,18 +116,24 @@ class ImportedModel:
     def denoiser(self) -> NetworkDenoiser:
         """D(x; sigma), without an augmentation, and given no class where the network knows some.
 
-        An iDDPM knows its 1,000 levels alone (`Spec.levels`).
+        An iDDPM knows its 1,000 levels alone (`Spec.levels`), and a table those in it. Raises
+        InputError for a table that is none.
         """
         record = self.record
-        levels = None
+        levels, low, high = None, record.sigma_min, record.sigma_max
         if record.network.preconditioning == "iddpm":
             levels = IDDPMPreconditioning.levels_like(torch.zeros(1, dtype=torch.float64))
+        if isinstance(self.network, TablePreconditioning):
+            schedule = self.network.schedule
+            levels, low, high = schedule.levels, schedule.level_min, schedule.level_max
+        network = record.network
         spec = Spec(
             name="network",
-            shape=record.network.shape,
-            sigma_min=record.sigma_min,
-            sigma_max=record.sigma_max,
+            shape=network.shape,
+            sigma_min=low,
+            sigma_max=high,
             levels=levels,
-            citations=CITATIONS[record.network.preconditioning],
+            citations=ARCHITECTURE_CITATIONS.get(network.arch, ())
+            + CITATIONS[network.preconditioning],
         )
         return NetworkDenoiser(self.network, spec)

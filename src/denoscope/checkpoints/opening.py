@@ -1,9 +1,10 @@
 """One door for models: `open_denoiser(where)`.
 
 where: a run folder, one of its snapshots, a folder of runs that are each of one level,
-`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, a folder of
-`denoscope import`, or a folder of diffusers (a pipeline, or a bare model with its scheduler) or its name
-on the hub, which may have a condition behind it: `FOLDER#class=3`.
+`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, a checkpoint
+of guided-diffusion, a folder of `denoscope import`, or a folder of diffusers (a pipeline, or a bare
+model with its scheduler) or its name on the hub, which may have a condition behind it:
+`FOLDER#class=3`.
 """
 
 import hashlib
@@ -15,11 +16,11 @@ from pathlib import Path
 from denoscope.checkpoints.conditions import Condition, split_condition
 from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
 from denoscope.checkpoints.diffusers_models import open_diffusers
-from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
 from denoscope.checkpoints.factories import open_factory
 from denoscope.checkpoints.hub_models import fetched, is_hub_name
 from denoscope.checkpoints.imported import WEIGHTS, ImportedModel, imported_folder
 from denoscope.checkpoints.levelwise_runs import holds_runs, open_levels
+from denoscope.checkpoints.model_files import is_foreign_file, open_foreign_file
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
 from denoscope.closed_form import LinearDenoiser
 from denoscope.denoiser import Denoiser, LevelwiseDenoiser
@@ -48,6 +49,8 @@ class Model:
     record: RunRecord | None = None
     trained_on: str = ""
     """What a foreign file says of its training pictures."""
+    assumed: str = ""
+    """What a foreign file does not say, and was taken as published with its kind."""
     condition: str = ""
     """What the model was conditioned on, where it can be."""
 
@@ -74,8 +77,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
         return _distillation(path, text)
     if holds_runs(path):
         return _levelwise(path, text)
-    if is_edm_pickle(path):
-        imported = open_edm_pickle(path)
+    if is_foreign_file(path):
+        imported = open_foreign_file(path)
         return _imported(imported, text, imported.record.source_hash)
     if folder := imported_folder(path):
         imported = ImportedModel.load(folder)
@@ -95,8 +98,8 @@ def describe_model(where: str | os.PathLike[str]) -> Model:
     if FACTORY.fullmatch(text):
         return Model(denoiser=open_factory(text), where=text, family="python factory")
     raise InputError(
-        f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), "
-        "a diffusers folder, the name of one on the hub (owner/name), package.module:factory, or "
+        f"no model at {text!r}: give a run folder, a snapshot of one, an EDM pickle (.pkl), a torch file "
+        "(.pt), a diffusers folder, the name of one on the hub (owner/name), package.module:factory, or "
         + ", ".join(f"bundled:{name}" for name in bundled_names())
     )
 
@@ -115,7 +118,9 @@ def _levelwise(path: Path, text: str) -> Model:
 
 
 def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
-    classes = model.record.network.label_dim
+    network = model.record.network
+    classes = network.label_dim
+    always = ", though it was always given one in training" if network.arch == "guided" else ""
     return Model(
         denoiser=model.denoiser,
         where=text,
@@ -123,7 +128,8 @@ def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
         parameters=sum(p.numel() for p in model.network.parameters()),
         content_hash=content_hash,
         trained_on=model.record.trained_on,
-        condition=f"none of its {classes} classes" if classes else "",
+        assumed=model.record.assumed,
+        condition=f"none of its {classes} classes{always}" if classes else "",
     )
 
 

@@ -5,12 +5,13 @@ A pickle is a program, and Python's own reader calls whatever it names. Here the
 values, containers of them, a memo, and the makers that the caller allows by their full name. All
 else is refused by its name: other globals, extension codes, older protocols' ways to build objects.
 
-Bounds: a fixed number of opcodes, bytes within those the stream has, keys that are strings (others
-can be made to collide, or to hash without end), numbers of at most 255 bytes. What is made is never
-walked here, so that depth costs nothing.
+Bounds: a fixed number of opcodes, bytes within those the stream has, keys that are strings or small
+numbers (others can be made to collide, or to hash without end), numbers of at most 255 bytes. What is
+made is never walked here, so that depth costs nothing.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -22,6 +23,7 @@ __all__ = ["Allowance", "Global", "Record", "is_plain", "run_pickle", "shown"]
 Maker = Callable[..., object]
 SCALARS = (str, int, float, bool, type(None))
 MOST_LISTED, LONGEST_WORD, MOST_SHOWN = 1000, 100, 80
+MOST_PLACES = 2**20
 
 
 @dataclass
@@ -49,6 +51,11 @@ class Global:
 
     name: str
     make: Maker
+
+
+def is_key(value: object) -> bool:
+    """Whether a dictionary may have this key: a text, or a place (optimizers have a state for each)."""
+    return isinstance(value, str) or (type(value) is int and 0 <= value < MOST_PLACES)
 
 
 class Damaged(Exception):
@@ -93,13 +100,15 @@ def run_pickle(
     """
     machine = _Machine(makers, persistent, where)
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
-            allowance.opcodes -= 1
-            if allowance.opcodes < 0:
-                raise InputError(f"{where} has more parts than any network: it is not opened")
-            if opcode.name == "STOP":
-                return machine.pop()
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of strange escapes in an old text, refused anyway
+            for opcode, argument, _ in pickletools.genops(stream):
+                allowance.opcodes -= 1
+                if allowance.opcodes < 0:
+                    raise InputError(f"{where} has more parts than any network: it is not opened")
+                if opcode.name == "STOP":
+                    return machine.pop()
+                machine.step(opcode.name, argument)
     except (Damaged, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
@@ -189,7 +198,8 @@ class _Machine:
                 self.stack.append(maker.make(*arguments))
             case "BUILD":
                 state = self.pop()
-                self.last(Record).state = state
+                if not isinstance(self.last(object), dict):  # its attributes are no content
+                    self.last(Record).state = state
             case "BINPERSID" if self.persistent is not None:
                 self.stack.append(self.persistent(self.pop()))
             case _:
@@ -205,8 +215,8 @@ class _Machine:
 
     def set_items(self, items: list[Any]) -> None:
         target = self.last(dict)
-        if len(items) % 2 or not all(isinstance(key, str) for key in items[::2]):
-            raise Damaged("a key is no text")
+        if len(items) % 2 or not all(map(is_key, items[::2])):
+            raise Damaged("a key is no text and no small number")
         target.update(zip(items[::2], items[1::2], strict=True))
 
     def name(self, name: str) -> None:

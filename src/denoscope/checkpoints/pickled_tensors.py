@@ -17,7 +17,7 @@ from torch import Tensor
 
 from denoscope.checkpoints.pickle_machine import Allowance, Global, Record, run_pickle, shown
 
-__all__ = ["tensor_makers"]
+__all__ = ["DTYPES", "Storage", "declaration", "tensor_makers"]
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 DTYPES = {
@@ -137,7 +137,7 @@ def _storage(content: object, allowance: Allowance, where: str) -> Storage:
     if facts.get("little_endian") is not True:
         raise ValueError("a storage of a machine that writes the first byte last")
     makers = {f"torch.{kind}Storage": _never for kind in DTYPES}
-    declared = run_pickle(stream, makers, allowance, where, persistent=_declaration)
+    declared = run_pickle(stream, makers, allowance, where, persistent=declaration)
     keys = run_pickle(stream, {}, allowance, where)
     if not isinstance(declared, tuple) or keys != [declared[1]]:
         raise ValueError("a storage's content is not its own")
@@ -155,7 +155,7 @@ def _storage(content: object, allowance: Allowance, where: str) -> Storage:
     return Storage(torch.frombuffer(bytearray(content[start : start + size]), dtype=dtype))
 
 
-def _declaration(described: object) -> tuple[torch.dtype, str, int]:
+def declaration(described: object) -> tuple[torch.dtype, str, int]:
     """(dtype, key, count) of ("storage", class, key, device, count, None)."""
     match described:
         case ("storage", Global(name=name), str(key), str(_), int(count), *_) if count >= 0:

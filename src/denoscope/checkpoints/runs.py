@@ -40,13 +40,22 @@ IDDPM_CITATION = (
     "Nichol, Dhariwal: Improved Denoising Diffusion Probabilistic Models. ICML 2021. "
     "arXiv:2102.09672"
 )
+DDPM_CITATION = (
+    "Ho, Jain, Abbeel: Denoising Diffusion Probabilistic Models. NeurIPS 2020. arXiv:2006.11239"
+)
+ADM_CITATION = (
+    "Dhariwal, Nichol: Diffusion Models Beat GANs on Image Synthesis. NeurIPS 2021. "
+    "arXiv:2105.05233"
+)
 CITATIONS = {
     "edm": (EDM_CITATION,),
     "vp": (SDE_CITATION, EDM_CITATION),
     "ve": (SDE_CITATION, EDM_CITATION),
     "iddpm": (IDDPM_CITATION, EDM_CITATION),
+    "table": (DDPM_CITATION,),
     "none": (),
 }
+ARCHITECTURE_CITATIONS = {"guided": (ADM_CITATION,)}
 
 
 def bundled_names() -> tuple[str, ...]:

@@ -23,8 +23,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="MODEL: a run folder, a snapshot of one, an EDM pickle, a diffusers folder or hub name, "
-    "bundled:NAME, or package.module:factory.  "
+    epilog="MODEL: a run folder, a snapshot of one, an EDM pickle, a torch file, a diffusers folder or hub "
+    "name, bundled:NAME, or module:factory.  "
     "DATA: digits, mnist-5k, mnist, fashion-mnist, cifar10, a folder, a zip, an npz, hf:owner/name.",
 )
 for verb in (demo, audit, compare, train, sample, distill, sweep, reproduce, report, info):

@@ -30,7 +30,7 @@ def is_model(place: str) -> bool:
         from denoscope.checkpoints.levelwise_runs import holds_runs
 
         records = (path / name for name in ("run.json", "distillation.json", "model.json"))
-        known = path.suffix in (".safetensors", ".pkl") or any(
+        known = path.suffix in (".safetensors", ".pkl", ".pt", ".pth") or any(
             record.exists() for record in records
         )
         return known or holds_runs(path) or is_diffusers_folder(path)
@@ -109,6 +109,8 @@ def describe_opened(
         found |= _of_record(model.record)
     if model.trained_on:
         found["trained_on"] = model.trained_on
+    if model.assumed:
+        found["assumed"] = model.assumed
     if model.condition:
         found["condition"] = model.condition
     found["usable"] = True
@@ -118,6 +120,7 @@ def describe_opened(
 def _parametrisation(model: "Model") -> dict[str, str]:
     """How its network's output is read, where that is known."""
     from denoscope.checkpoints import NetworkDenoiser
+    from denoscope.networks import TablePreconditioning
     from denoscope.parametrisations import PredictionDenoiser
 
     denoiser = getattr(model.denoiser, "conditional", model.denoiser)
@@ -126,6 +129,9 @@ def _parametrisation(model: "Model") -> dict[str, str]:
         words = f"{denoiser.prediction}, of pictures over [{low:g}, {high:g}]"
         return {"parametrisation": words, "schedule": denoiser.schedule.note()}
     if isinstance(denoiser, NetworkDenoiser):
+        if isinstance(denoiser.network, TablePreconditioning):
+            words = f"{denoiser.network.prediction}, of pictures over [-1, 1]"
+            return {"parametrisation": words, "schedule": denoiser.network.schedule.note()}
         kind = type(denoiser.network).__name__.removesuffix("Preconditioning")
         return {"parametrisation": f"preconditioning {kind}"}
     return {}

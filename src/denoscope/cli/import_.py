@@ -12,7 +12,7 @@ from denoscope.cli.whole_folder import check_new_folder, whole_folder
 __all__ = ["import_model"]
 
 File = typer.Argument(
-    metavar="FILE", show_default=False, help="A network pickle of EDM: network-snapshot-*.pkl."
+    metavar="FILE", show_default=False, help="An EDM pickle (.pkl) or a torch file (.pt)."
 )
 Out = typer.Option(metavar="DIR", rich_help_panel=opt.OUTPUT, help="A new or empty folder.")
 
@@ -31,21 +31,26 @@ def import_model(
     \b
     Examples:
       denoscope import network-snapshot-200000.pkl --out models/cifar10
-      denoscope import edm-ffhq-64x64-uncond-vp.pkl --out models/ffhq --json
+      denoscope import 256x256_diffusion_uncond.pt --out models/imagenet --json
     """
-    from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
+    from denoscope.checkpoints.model_files import is_foreign_file, open_foreign_file
     from denoscope.errors import InputError
 
     voice = Voice(as_json, quiet)
     target = check_new_folder(out)
-    if not is_edm_pickle(file):
-        raise InputError(f"{file} is not a file called .pkl: give a network pickle of EDM")
-    model = open_edm_pickle(file)
+    if not is_foreign_file(file):
+        raise InputError(
+            f"{file} is not a file called .pkl or .pt: give a network pickle of EDM or a checkpoint "
+            "of guided-diffusion"
+        )
+    model = open_foreign_file(file)
     with whole_folder(target) as staging:
         model.save(staging)
     record = model.record
     voice.say(f"family: {record.family}")
     voice.say(f"trained on: {record.trained_on or 'the file does not say'}")
+    if record.assumed:
+        voice.say(f"assumed: {record.assumed}")
     voice.say(f"folder: {target}")
     voice.result({"folder": str(target), **record.model_dump(mode="json")})
     return 0

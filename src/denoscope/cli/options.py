@@ -56,8 +56,8 @@ ModelPlace = Annotated[
     typer.Argument(
         metavar="MODEL",
         show_default=False,
-        help="A run folder, a snapshot of one, an EDM pickle, a diffusers folder or hub name, bundled:NAME, "
-        "or module:factory.",
+        help="A run folder, a snapshot of one, an EDM pickle, a torch file, a diffusers folder or hub name, "
+        "bundled:NAME, or module:factory.",
     ),
 ]
 Data = Annotated[

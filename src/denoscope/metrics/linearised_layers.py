@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.grad import conv2d_input
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["LinearisedLayers"]
@@ -91,7 +92,7 @@ def _convolution(
         input,
         value,
         lambda v: torch.conv2d(v, w, None, *words),
-        lambda u: torch.nn.grad.conv2d_input(shape, w, u, *words),
+        lambda u: conv2d_input(shape, w, u, *words),
     )
 
 

@@ -2,6 +2,7 @@
 
 from denoscope.networks.dhariwal_unet import DhariwalUNet
 from denoscope.networks.dit import DiT
+from denoscope.networks.guided_unet import GuidedUNet
 from denoscope.networks.linear_net import LinearNet
 from denoscope.networks.preconditioning import (
     EDMPreconditioning,
@@ -9,6 +10,7 @@ from denoscope.networks.preconditioning import (
     NoPreconditioning,
     Preconditioning,
     Scalings,
+    TablePreconditioning,
     VEPreconditioning,
     VPPreconditioning,
 )
@@ -20,6 +22,7 @@ __all__ = [
     "DhariwalUNet",
     "DiT",
     "EDMPreconditioning",
+    "GuidedUNet",
     "IDDPMPreconditioning",
     "LinearNet",
     "NetworkSettings",
@@ -28,6 +31,7 @@ __all__ = [
     "Scalings",
     "SkipNet",
     "SongUNet",
+    "TablePreconditioning",
     "VEPreconditioning",
     "VPPreconditioning",
     "build_network",

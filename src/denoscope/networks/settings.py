@@ -8,20 +8,24 @@ from torch import nn
 
 from denoscope.networks.dhariwal_unet import DhariwalUNet
 from denoscope.networks.dit import DiT
+from denoscope.networks.guided_unet import GROUPS, GuidedUNet
 from denoscope.networks.linear_net import LinearNet
 from denoscope.networks.preconditioning import (
     EDMPreconditioning,
     IDDPMPreconditioning,
     NoPreconditioning,
     Preconditioning,
+    Prediction,
+    TablePreconditioning,
     VEPreconditioning,
     VPPreconditioning,
 )
 from denoscope.networks.skip_net import SkipNet
 from denoscope.networks.song_unet import SongUNet
 
-Architecture = Literal["ddpmpp", "ncsnpp", "adm", "skip", "dit", "linear"]
+Architecture = Literal["ddpmpp", "ncsnpp", "adm", "skip", "dit", "linear", "guided"]
 LARGEST_WIDTH, LARGEST_SIDE, MOST_BLOCKS = 2**16, 2**14, 1000  # bounds for files, not for wishes
+MOST_STEPS = 1_000_000  # in a table
 SMALLEST_DEFAULT_SIDE = 4  # default multipliers are cut where a level would be smaller
 
 # The settings that each architecture has, beside shape and preconditioning; others are 0 or ().
@@ -33,6 +37,9 @@ HAS = {
     "skip": {"width", "multipliers", "blocks"},
     "dit": {"width", "blocks", "heads", "patch", "label_dim"},
     "linear": set[str](),
+    "guided": (UNET - {"dropout", "augment_dim"})
+    | {"heads", "head_width", "time_features", "conv_resampling", "shift_only", "qkv_first"}
+    | {"variance"},
 }
 LEAST = {"width": 4, "blocks": 1, "heads": 1, "patch": 1}  # where the architecture has it
 BLIND = ("skip", "linear")  # not told the noise level
@@ -62,6 +69,8 @@ def published_defaults(arch: str, side: int) -> Defaults:
         return Defaults(preconditioning="none")
     if arch == "dit":
         return Defaults(384, blocks=12, heads=default_heads(384), patch=default_patch(side))
+    if arch == "guided":
+        return Defaults(256, (1, 1, 2, 2, 4, 4), 2, (32, 16, 8), heads=4, preconditioning="table")
     if arch == "adm":
         return Defaults(192, (1, 2, 3, 4), 3, (32, 16, 8), 0.10)
     if side < 64:
@@ -117,6 +126,8 @@ class NetworkSettings(BaseModel):
         skip                  width, multipliers, blocks
         dit                   width, blocks, heads, patch, label_dim
         linear                none
+        guided                width, multipliers, blocks, attention, label_dim, heads, head_width,
+                              time_features, conv_resampling, shift_only, qkv_first, variance
 
     Raises pydantic's ValidationError (a ValueError), whose `errors()` have one line a problem.
     """
@@ -125,13 +136,15 @@ class NetworkSettings(BaseModel):
 
     arch: Architecture
     """DDPM++ or NCSN++ (Song et al. 2021), ADM (Dhariwal & Nichol 2021), Skip-Net (Li et al. 2024),
-    DiT (Peebles & Xie 2023), or linear, W x + b."""
+    DiT (Peebles & Xie 2023), linear, W x + b, or guided: ADM as guided-diffusion's checkpoints hold
+    it (trained elsewhere alone)."""
     shape: tuple[int, int, int]
     """(channels, height, width) of a picture; square."""
-    preconditioning: Literal["edm", "vp", "ve", "iddpm", "none"] = "edm"
-    """Of Karras et al. 2022, of the original VP or VE diffusion, of the improved DDPM (models
-    trained elsewhere alone: it has no loss here), or none: a DAE, of one level. It decides the loss
-    too. Skip-Net and linear are not told the level: none is their default, and all they take."""
+    preconditioning: Literal["edm", "vp", "ve", "iddpm", "table", "none"] = "edm"
+    """Of Karras et al. 2022, of the original VP or VE diffusion, of the improved DDPM or of a table
+    of steps (models trained elsewhere alone: they have no loss here), or none: a DAE, of one level.
+    It decides the loss too. Skip-Net and linear are not told the level: none is their default, and
+    all they take."""
     # The defaults stated below are those of DDPM++ at 32 pixels; fill_defaults puts in the others.
     width: int = Field(default=128, ge=0, le=LARGEST_WIDTH, multiple_of=4)
     """Base channels, a multiple of 4; level k has width * multipliers[k]. DiT: features of a token,
@@ -146,13 +159,29 @@ class NetworkSettings(BaseModel):
     dropout: float = Field(default=0.13, ge=0, lt=1)
     """Probability of dropping an activation inside a block, in training."""
     heads: int = Field(default=0, ge=0)
-    """Attention heads of DiT (a U-Net's follow from its widths)."""
+    """Attention heads of DiT and of guided (other U-Nets' follow from their widths)."""
     patch: int = Field(default=0, ge=0)
     """Side of the squares that DiT cuts a picture into, a divisor of its side."""
     label_dim: int = Field(default=0, ge=0)
     """Number of classes; 0: unconditional."""
     augment_dim: int = Field(default=0, ge=0)
     """Numbers that describe an augmentation; 0: none (EDM's pipeline has 9)."""
+    head_width: int = Field(default=0, ge=0, le=LARGEST_WIDTH)
+    """Channels of a head of guided, instead of a number of heads; 0: it is `heads` that counts."""
+    time_features: int = Field(default=0, ge=0, le=LARGEST_WIDTH)
+    """Waves in which guided is told the step; 0: as many as its width."""
+    conv_resampling: bool = False
+    """Guided halves and doubles by convolutions instead of residual blocks."""
+    shift_only: bool = False
+    """The embedding shifts guided's blocks and does not scale them."""
+    qkv_first: bool = False
+    """Guided's queries, keys and values are split before its heads, the "new attention order"."""
+    variance: bool = False
+    """Guided also answers a variance, in channels that are not used."""
+    steps: int = Field(default=0, ge=0, le=MOST_STEPS)
+    """Steps in the table of the preconditioning table."""
+    prediction: Prediction = "epsilon"
+    """What the network answers under the preconditioning table."""
     sigma_data: float = Field(default=0.5, gt=0)
     """Standard deviation of the pictures' values, in their units, for EDM's preconditioning."""
 
@@ -179,6 +208,8 @@ class NetworkSettings(BaseModel):
         if name not in HAS[arch]:
             if value:
                 raise ValueError(f"{arch} has none, leave it out")
+        elif (arch, name) == ("guided", "heads"):  # 0 where head_width counts
+            pass
         elif value < (least := LEAST.get(name, value)):
             raise PydanticKnownError("greater_than_equal", {"ge": least})
         return value
@@ -206,9 +237,22 @@ class NetworkSettings(BaseModel):
             raise ValueError(f"a side of {side} pixels is not cut by patches of {self.patch}")
         if self.arch == "dit" and self.width % self.heads:
             raise ValueError(f"a width of {self.width} does not divide among {self.heads} heads")
+        if self.arch == "guided":
+            self.check_heads()
+        if (self.preconditioning == "table") != bool(self.steps):
+            raise ValueError("steps are of the preconditioning table, which has 1 or more")
         if self.preconditioning != "edm" and self.sigma_data != 0.5:
             raise ValueError("sigma_data is of the preconditioning edm alone: leave it out")
         return self
+
+    def check_heads(self) -> None:
+        if bool(self.heads) == bool(self.head_width):
+            raise ValueError("guided has either heads or a head_width: give one of them")
+        for channels in {self.width * multiplier for multiplier in self.multipliers}:
+            if channels % GROUPS or channels % (self.heads or self.head_width):
+                raise ValueError(
+                    f"{channels} channels do not divide into {GROUPS} groups and the heads given"
+                )
 
     def check_levels(self, side: int) -> None:
         levels = len(self.multipliers)
@@ -240,14 +284,17 @@ def build_network(settings: NetworkSettings) -> Preconditioning:
             return VEPreconditioning(model)
         case "iddpm":
             return IDDPMPreconditioning(model)
+        case "table":
+            return TablePreconditioning(model, settings.steps, settings.prediction)
         case "none":
             return NoPreconditioning(model)
 
 
 def _raw_network(settings: NetworkSettings) -> nn.Module:
     channels, _, side = settings.shape
-    answers = 2 * channels if settings.preconditioning == "iddpm" else channels
-    sizes: dict[str, Any] = settings.model_dump(include=HAS[settings.arch])
+    twice = settings.preconditioning == "iddpm" or settings.variance
+    answers = 2 * channels if twice else channels
+    sizes: dict[str, Any] = settings.model_dump(include=HAS[settings.arch] - {"variance"})
     match settings.arch:
         case "ddpmpp":
             return SongUNet(side, channels, answers, **sizes)
@@ -260,5 +307,7 @@ def _raw_network(settings: NetworkSettings) -> nn.Module:
             return SkipNet(channels, channels, **sizes)
         case "dit":
             return DiT(side, channels, answers, **sizes)
+        case "guided":
+            return GuidedUNet(side, channels, answers, **sizes)
         case "linear":
             return LinearNet(settings.shape)

@@ -41,7 +41,7 @@ def draw_levels(settings: TrainSettings, n: int, generator: torch.Generator) -> 
         case "none":
             assert settings.level is not None  # the settings see to it
             return torch.full((n,), settings.level)
-        case "iddpm":
+        case "iddpm" | "table":
             raise AssertionError("the settings refuse it")
 
 
@@ -56,7 +56,7 @@ def training_loss(
             return weighted_error(denoise, x0, sigma, eps, 1 / sigma**2)
         case "none":
             return weighted_error(denoise, x0, sigma, eps, torch.ones_like(sigma))
-        case "iddpm":
+        case "iddpm" | "table":
             raise AssertionError("the settings refuse it")
 
 

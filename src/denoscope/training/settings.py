@@ -74,9 +74,10 @@ class TrainSettings(BaseModel):
     @field_validator("network")
     @classmethod
     def _has_a_loss(cls, network: NetworkSettings) -> NetworkSettings:
-        if network.preconditioning == "iddpm":
+        if network.preconditioning in ("iddpm", "table"):
             raise ValueError(
-                "the preconditioning iddpm is for models trained elsewhere: train with edm, vp or ve"
+                f"the preconditioning {network.preconditioning} is for models trained elsewhere: "
+                "train with edm, vp or ve"
             )
         return network
 
