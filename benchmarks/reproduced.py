@@ -1,4 +1,4 @@
-"""What of the paper could be reproduced and what not, and five traps, out of the studies' claims.
+"""What of the paper could be reproduced and what not, and eight traps, out of the studies' claims.
 
     python benchmarks/reproduced.py        # docs/studies/paper-cpu -> docs/reproduced.md
 
@@ -31,12 +31,22 @@ def failures(preset: str, rows: dict[int, Claim]) -> str:
             f"[{row.figure}](paper-gallery.md#fig-{row.figure})",
             plain(row.claim),
             SIGNS.get(row.state, row.state),
-            plain(row.reason),
+            plain(row.reason) + experiments(row.figure),
         ]
         for row in others
     ]
     head = ["Fig.", "claim", f"`{preset}`", "reason"]
     return summary({preset: rows}) + "\n\n" + markdown_table(head, table)
+
+
+def experiments(figure: int) -> str:
+    """Links to the traps that show what is behind a figure's reason, in words."""
+    links = [
+        f"[{plain(trap.title).lower()}](#trap-{trap.number})"
+        for trap in TRAPS
+        if figure in trap.explains
+    ]
+    return f". **Experiment:** {', '.join(links)}" if links else ""
 
 
 def laws(before: dict[int, Claim], now: dict[int, Claim]) -> str:

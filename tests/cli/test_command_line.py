@@ -67,6 +67,20 @@ def test_help_and_version(say):
     assert all(verb in say("--help").out for verb in VERBS)
 
 
+def test_a_reader_that_leaves_is_told_nothing():
+    """As in `denoscope train --help | head -1`."""
+    words = [sys.executable, "-m", "denoscope", "train", "--help"]
+    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == b""
+    assert process.returncode == 1
+
+
 def test_help_loads_nothing_large():
     code = (
         "import sys; from denoscope.cli import main\nmain(['audit', '--help']); main(['--help'])\n"

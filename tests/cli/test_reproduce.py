@@ -55,3 +55,22 @@ def test_claims_of_another_preset_are_not_mixed(say, tmp_path):
     assert "holds the claims of preset cpu: give another --out for quick" in said.err
     assert (tmp_path / "out" / "claims.json").read_text() == text
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["claims.json"]
+
+
+@pytest.mark.slow
+def test_the_whole_quick_preset(say, tmp_path):
+    """All thirty figures measured, drawn and judged on real digits; asked again, nothing is done twice."""
+    words = "reproduce all --preset quick --out out --tables kept --json"
+    said = say(words)
+    assert said.code == 0, said.err
+    claims = {row["figure"]: row for row in json.loads(said.out)["claims"]}
+    assert sorted(claims) == list(range(1, 31))
+    states = {number: row["state"] for number, row in claims.items()}
+    assert "not run" not in states.values(), states
+    assert states[3] == states[16] == "holds"
+    drawn = {path.name[:6] for path in (tmp_path / "out" / "figures").glob("fig-*.png")}
+    assert len(drawn) == 30
+    tables = (tmp_path / "kept" / "measurements.parquet").read_bytes()
+    again = say(words)
+    assert json.loads(again.out)["claims"] == json.loads(said.out)["claims"]
+    assert (tmp_path / "kept" / "measurements.parquet").read_bytes() == tables

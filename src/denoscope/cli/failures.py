@@ -35,15 +35,25 @@ def exit_code_of(run: Callable[[], int], *, debug: bool = False) -> int:
             if not debug:
                 warnings.simplefilter("ignore")  # stderr is for our own words
             return run()
-    except BrokenPipeError:  # the reader of our output has left, as in `denoscope ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except BaseException as error:
+        if _reader_left(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
         if debug:
             traceback.print_exc()
         line, code = describe(error)
         sys.stderr.write(f"denoscope: {' '.join(line.split())}\n")
         return code
+
+
+def _reader_left(error: BaseException) -> bool:
+    """Whether the reader of our output has gone, as in `denoscope ... | head`: nothing to say, to no one.
+
+    Help is printed by rich, which leaves by SystemExit then.
+    """
+    return isinstance(error, BrokenPipeError) or (
+        isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    )
 
 
 def describe(error: BaseException) -> tuple[str, int]:
