@@ -102,7 +102,7 @@ CPU = Preset(
     daes=(
         DaeRecipe(arch="linear", kimg=800, batch=128),
         DaeRecipe(arch="skip", width=16, kimg=24),
-        DaeRecipe(arch="dit", width=64, blocks=4, kimg=24),
+        DaeRecipe(arch="dit", width=64, blocks=4, kimg=48),
         DaeRecipe(arch="ncsnpp", width=16, kimg=16),
     ),
     linearity_pairs=400,
