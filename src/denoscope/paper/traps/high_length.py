@@ -39,17 +39,18 @@ def _network(cells: Cells, large: Subject) -> Lengths:
 
 
 def _daes(cells: Cells) -> dict[str, Lengths]:
-    """Each architecture's DAE of the highest level after a quarter, all and four times its length."""
+    """Each architecture's DAE of the highest level after an eighth, half and twice its length."""
     level, found = _level(cells), {}
     for recipe in cells.preset.daes:
         if recipe.arch == "linear":
             continue  # convex, and done
-        inside = (recipe.kimg / TIMES, recipe.kimg)
-        longer = recipe.model_copy(update={"kimg": TIMES * recipe.kimg})
+        end = 2 * recipe.kimg
+        inside = (end / TIMES**2, end / TIMES)
+        longer = recipe.model_copy(update={"kimg": end})
         train = cells.main.dae(longer, level, inside)
         found[DAES[recipe.arch]] = {
             kimg: errors_of(cells, cells.main.subject(train, kimg=kimg), levels=(level,))
-            for kimg in (*inside, longer.kimg)
+            for kimg in (*inside, end)
         }
     return found
 
