@@ -67,7 +67,7 @@ def test_the_whole_quick_preset(say, tmp_path):
     assert sorted(claims) == list(range(1, 31))
     states = {number: row["state"] for number, row in claims.items()}
     assert "not run" not in states.values(), states
-    assert states[15] == states[16] == "holds"  # what follows from the data alone
+    assert states[15] == states[16] == "holds"  # whatever the length of training
     drawn = {path.name[:6] for path in (tmp_path / "out" / "figures").glob("fig-*.png")}
     assert len(drawn) == 30
     tables = (tmp_path / "kept" / "measurements.parquet").read_bytes()

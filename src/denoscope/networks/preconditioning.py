@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from denoscope.networks.layers import Images
 from denoscope.parametrisations import DiscreteSchedule
-
-Prediction = Literal["epsilon", "velocity", "x0"]
 
 
 class Scalings(NamedTuple):
@@ -190,24 +188,18 @@ class TablePreconditioning(Preconditioning):
     """A table of steps, any of DDPM's kin: x_t = alpha x0 + sigma_t eps with alpha^2 = abar_i.
 
     A level sigma = sigma_t / alpha of the table gives alpha = 1 / sqrt(1 + sigma^2) = c_in and
-    sigma_t = sigma alpha; c_noise is the index i. With F the model's prediction at x_t = alpha x,
-
-        epsilon   x0 = x - sigma F               c_skip = 1,        c_out = -sigma
-        velocity  x0 = alpha x_t - sigma_t F     c_skip = alpha^2,  c_out = -sigma alpha
-        x0        x0 = F                         c_skip = 0,        c_out = 1
-
-    (Ho et al. 2020, eq. 15; Salimans & Ho 2022, appendix D). The table, `alphas_cumprod` (steps,),
-    is part of the weights. It knows these levels alone, so a denoiser states them (`levels`) and
-    its caller asks for no others. Where F has twice the picture's channels, the second half, the
-    variances of DDPM's sampler, is not used.
+    sigma_t = sigma alpha; c_noise is the index i. With F the model's epsilon at x_t = alpha x,
+    x0 = x - sigma F: c_skip = 1, c_out = -sigma (Ho et al. 2020, eq. 15). The table,
+    `alphas_cumprod` (steps,), is part of the weights. It knows these levels alone, so a denoiser
+    states them (`levels`) and its caller asks for no others. Where F has twice the picture's
+    channels, the second half, the variances of DDPM's sampler, is not used.
     """
 
     alphas_cumprod: Tensor
     sigma_range = (0.0, math.inf)
 
-    def __init__(self, model: nn.Module, steps: int, prediction: Prediction = "epsilon") -> None:
+    def __init__(self, model: nn.Module, steps: int) -> None:
         super().__init__(model)
-        self.prediction: Prediction = prediction
         table = torch.linspace(0.999, 0.001, steps, dtype=torch.float64)  # until a file's fills it
         self.register_buffer("alphas_cumprod", table)
 
@@ -221,12 +213,7 @@ class TablePreconditioning(Preconditioning):
         levels = ((1 - abar) / abar).log() / 2  # infinite where abar is 0: nearest to nothing
         index = (levels - sigma.double().log()[:, None]).abs().argmin(1)
         alpha, one = (sigma**2 + 1).rsqrt(), torch.ones_like(sigma)
-        skip, out = {
-            "epsilon": (one, -sigma),
-            "velocity": (alpha**2, -sigma * alpha),
-            "x0": (0 * one, one),
-        }[self.prediction]
-        return Scalings(skip=skip, out=out, input=alpha, noise=index.to(sigma.dtype))
+        return Scalings(skip=one, out=-sigma, input=alpha, noise=index.to(sigma.dtype))
 
 
 class NoPreconditioning(Preconditioning):

@@ -15,7 +15,6 @@ from denoscope.networks.preconditioning import (
     IDDPMPreconditioning,
     NoPreconditioning,
     Preconditioning,
-    Prediction,
     TablePreconditioning,
     VEPreconditioning,
     VPPreconditioning,
@@ -180,8 +179,6 @@ class NetworkSettings(BaseModel):
     """Guided also answers a variance, in channels that are not used."""
     steps: int = Field(default=0, ge=0, le=MOST_STEPS)
     """Steps in the table of the preconditioning table."""
-    prediction: Prediction = "epsilon"
-    """What the network answers under the preconditioning table."""
     sigma_data: float = Field(default=0.5, gt=0)
     """Standard deviation of the pictures' values, in their units, for EDM's preconditioning."""
 
@@ -285,7 +282,7 @@ def build_network(settings: NetworkSettings) -> Preconditioning:
         case "iddpm":
             return IDDPMPreconditioning(model)
         case "table":
-            return TablePreconditioning(model, settings.steps, settings.prediction)
+            return TablePreconditioning(model, settings.steps)
         case "none":
             return NoPreconditioning(model)
 

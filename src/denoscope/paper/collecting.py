@@ -12,7 +12,7 @@ from denoscope.paper.claims import Claim, claims_json
 from denoscope.sweeps import Store, Task, TrainTask
 from denoscope.tables import conform, replacing, write_file
 
-__all__ = ["collect", "kept_cells"]
+__all__ = ["cell_name", "collect", "kept_cells"]
 
 TABLES, CELLS = "measurements.parquet", "cells.json"
 
@@ -35,7 +35,7 @@ def collect(
     before = kept_cells(folder, preset)
     frames, cells, kept = [], {}, []
     for task in tasks:
-        name = _name(task)
+        name = cell_name(task)
         if not store.done(task):
             if name in before:
                 cells[name] = before[name]
@@ -80,7 +80,8 @@ def kept_cells(folder: Path, preset: str) -> dict[str, Any]:
     return cells
 
 
-def _name(task: Task) -> str:
+def cell_name(task: Task) -> str:
+    """KIND/NAME, a cell's in kept tables."""
     return f"{task.kind}/{task.name}"
 
 

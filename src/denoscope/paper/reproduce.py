@@ -10,7 +10,7 @@ from denoscope.errors import InputError
 from denoscope.images import open_images
 from denoscope.paper.cells import Cells
 from denoscope.paper.claims import Claim, claim_of, claims_json, not_run, read_claims
-from denoscope.paper.collecting import collect, kept_cells
+from denoscope.paper.collecting import cell_name, collect, kept_cells
 from denoscope.paper.figure import Drawing, Figure
 from denoscope.paper.figures import FIGURES
 from denoscope.paper.preset import Preset
@@ -181,7 +181,7 @@ class Reproduction:
             if figure.number not in before or (ours and ours.state != "not run"):
                 continue
             needed = figure.needs(self.cells())
-            if all(f"{task.kind}/{task.name}" in there for task in needed):
+            if all(cell_name(task) in there for task in needed):
                 rows[figure.number] = before[figure.number]
         return [rows[number] for number in sorted(rows)]
 

@@ -108,7 +108,7 @@ def check(cells: Cells, store: Store) -> Check:
     own = min(network[sigma] for sigma in high)
     best, worst = min(at_high.values()), max(at_high.values())
     farthest = max(at_high, key=lambda name: at_high[name])
-    shown = max((wide[sigma] for sigma in high), default=float("nan")) if wide else float("nan")
+    shown = max((value for sigma, value in wide.items() if sigma >= HIGH), default=float("nan"))
     beside = f" ({shown:.3f} when trained under a wider law of levels)" if wide else ""
     tests = {f"{LINEAR} is {linear:.3f} from the Gaussian at some level": linear < 0.04}
     tests |= {
