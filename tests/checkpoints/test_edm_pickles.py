@@ -10,7 +10,7 @@ import torch
 from checkpoints.edm_writer import EasyDict, edm_pickle, edm_record, wave_weights
 from denoscope import open_denoiser
 from denoscope.checkpoints import describe_model
-from denoscope.checkpoints.edm_pickles import open_edm_pickle
+from denoscope.checkpoints.foreign.edm_pickles import open_edm_pickle
 from denoscope.checkpoints.imported import ImportedModel
 from denoscope.errors import InputError
 from denoscope.networks import IDDPMPreconditioning, NetworkSettings, build_network

@@ -6,7 +6,7 @@ import torch
 from checkpoints.edm_writer import wave_weights
 from denoscope import DiscreteSchedule, open_denoiser
 from denoscope.checkpoints import describe_model
-from denoscope.checkpoints.guided_diffusion import Unstated, open_guided
+from denoscope.checkpoints.foreign.guided_diffusion import Unstated, open_guided
 from denoscope.checkpoints.imported import ImportedModel
 from denoscope.errors import InputError
 from denoscope.networks import GuidedUNet

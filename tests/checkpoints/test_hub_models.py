@@ -9,7 +9,7 @@ import huggingface_hub  # noqa: E402
 from checkpoints.diffusers_written import unet, written  # noqa: E402
 from checkpoints.hub_server import serving  # noqa: E402
 from denoscope import describe_model, open_denoiser  # noqa: E402
-from denoscope.checkpoints.hub_models import is_hub_name  # noqa: E402
+from denoscope.checkpoints.diffusers_models.hub import is_hub_name  # noqa: E402
 from denoscope.denoiser import as_sigma  # noqa: E402
 from denoscope.errors import InputError  # noqa: E402
 

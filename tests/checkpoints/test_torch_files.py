@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from denoscope.checkpoints.torch_files import read_torch_file
+from denoscope.checkpoints.foreign.torch_files import read_torch_file
 from denoscope.errors import InputError
 
 PROGRAM, VALUES = "archive/data.pkl", "archive/data/0"

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from denoscope.checkpoints.pickle_machine import shown
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["Condition", "split_condition"]

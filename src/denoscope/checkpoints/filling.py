@@ -10,7 +10,7 @@ import os
 import torch
 from torch import Tensor, nn
 
-from denoscope.checkpoints.pickle_machine import shown
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 from denoscope.networks import NetworkSettings, Preconditioning, build_network
 

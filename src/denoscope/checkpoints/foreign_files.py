@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from denoscope.checkpoints.pickle_machine import shown
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["inside", "read_object"]

@@ -13,8 +13,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from denoscope.checkpoints.filling import filled_network
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.network import NetworkDenoiser
-from denoscope.checkpoints.pickle_machine import shown
 from denoscope.checkpoints.runs import ARCHITECTURE_CITATIONS, CITATIONS, read_weights
 from denoscope.denoiser import Spec
 from denoscope.errors import InputError

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from denoscope.checkpoints.conditions import Condition, split_condition
-from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
-from denoscope.checkpoints.diffusers_models import open_diffusers
+from denoscope.checkpoints.diffusers_models.folders import is_diffusers_folder
+from denoscope.checkpoints.diffusers_models.hub import fetched, is_hub_name
+from denoscope.checkpoints.diffusers_models.models import open_diffusers
 from denoscope.checkpoints.factories import open_factory
-from denoscope.checkpoints.hub_models import fetched, is_hub_name
+from denoscope.checkpoints.foreign.model_files import is_foreign_file, open_foreign_file
 from denoscope.checkpoints.imported import WEIGHTS, ImportedModel, imported_folder
 from denoscope.checkpoints.levelwise_runs import holds_runs, open_levels
-from denoscope.checkpoints.model_files import is_foreign_file, open_foreign_file
 from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
 from denoscope.closed_form import LinearDenoiser
 from denoscope.denoiser import Denoiser, LevelwiseDenoiser

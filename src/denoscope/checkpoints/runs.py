@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from denoscope.checkpoints.filling import filled_network
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.network import NetworkDenoiser
-from denoscope.checkpoints.pickle_machine import shown
 from denoscope.denoiser import Spec
 from denoscope.errors import InputError
 from denoscope.networks import Preconditioning

@@ -26,7 +26,7 @@ def is_model(place: str) -> bool:
 
     path = Path(split_condition(place)[0])
     if path.exists():
-        from denoscope.checkpoints.diffusers_folders import is_diffusers_folder
+        from denoscope.checkpoints.diffusers_models.folders import is_diffusers_folder
         from denoscope.checkpoints.levelwise_runs import holds_runs
 
         records = (path / name for name in ("run.json", "distillation.json", "model.json"))
@@ -34,7 +34,7 @@ def is_model(place: str) -> bool:
             record.exists() for record in records
         )
         return known or holds_runs(path) or is_diffusers_folder(path)
-    from denoscope.checkpoints.hub_models import is_hub_name
+    from denoscope.checkpoints.diffusers_models.hub import is_hub_name
 
     return ":" in place or is_hub_name(str(path))
 

@@ -33,7 +33,7 @@ def import_model(
       denoscope import network-snapshot-200000.pkl --out models/cifar10
       denoscope import 256x256_diffusion_uncond.pt --out models/imagenet --json
     """
-    from denoscope.checkpoints.model_files import is_foreign_file, open_foreign_file
+    from denoscope.checkpoints.foreign.model_files import is_foreign_file, open_foreign_file
     from denoscope.errors import InputError
 
     voice = Voice(as_json, quiet)

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from denoscope.checkpoints.diffusers_library import made, quietly_imported
-from denoscope.checkpoints.pickle_machine import shown
+from denoscope.checkpoints.diffusers_models.library import made, quietly_imported
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 from denoscope.parametrisations import (
     ContinuousSchedule,

@@ -11,12 +11,12 @@ from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from denoscope.checkpoints.conditions import Condition
-from denoscope.checkpoints.diffusers_conditions import told
-from denoscope.checkpoints.diffusers_folders import CONFIG, DiffusersFolder
-from denoscope.checkpoints.diffusers_networks import content_hash, diffusers_network
-from denoscope.checkpoints.diffusers_schedules import taught
+from denoscope.checkpoints.diffusers_models.conditions import told
+from denoscope.checkpoints.diffusers_models.folders import CONFIG, DiffusersFolder
+from denoscope.checkpoints.diffusers_models.networks import content_hash, diffusers_network
+from denoscope.checkpoints.diffusers_models.schedules import taught
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.guided import GuidedDenoiser
-from denoscope.checkpoints.pickle_machine import shown
 from denoscope.denoiser import Denoiser
 from denoscope.errors import InputError
 from denoscope.parametrisations import PredictionDenoiser

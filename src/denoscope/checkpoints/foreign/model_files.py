@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from denoscope.checkpoints.edm_pickles import is_edm_pickle, open_edm_pickle
-from denoscope.checkpoints.guided_diffusion import guided_model, is_guided_state
+from denoscope.checkpoints.foreign.edm_pickles import is_edm_pickle, open_edm_pickle
+from denoscope.checkpoints.foreign.guided_diffusion import guided_model, is_guided_state
+from denoscope.checkpoints.foreign.pickle_machine import shown
+from denoscope.checkpoints.foreign.torch_files import is_torch_file, read_torch_file
 from denoscope.checkpoints.imported import ImportedModel
-from denoscope.checkpoints.pickle_machine import shown
-from denoscope.checkpoints.torch_files import is_torch_file, read_torch_file
 from denoscope.errors import InputError
 
 __all__ = ["is_foreign_file", "open_foreign_file"]

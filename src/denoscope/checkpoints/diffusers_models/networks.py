@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from denoscope.checkpoints.diffusers_library import made, quietly_imported
+from denoscope.checkpoints.diffusers_models.library import made, quietly_imported
 from denoscope.checkpoints.filling import check_filling
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.foreign_files import inside, read_object
-from denoscope.checkpoints.pickle_machine import shown
 from denoscope.checkpoints.runs import read_weights
 from denoscope.errors import InputError
 

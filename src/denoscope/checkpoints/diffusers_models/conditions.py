@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from denoscope.checkpoints.conditions import Condition
-from denoscope.checkpoints.diffusers_folders import DiffusersFolder
-from denoscope.checkpoints.diffusers_prompts import prompt_states
-from denoscope.checkpoints.pickle_machine import shown
+from denoscope.checkpoints.diffusers_models.folders import DiffusersFolder
+from denoscope.checkpoints.diffusers_models.prompts import prompt_states
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["Told", "told"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.foreign_files import inside, read_object
-from denoscope.checkpoints.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["DiffusersFolder", "is_diffusers_folder"]

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from denoscope.checkpoints.pickle_machine import Allowance, Global, Record, run_pickle, shown
+from denoscope.checkpoints.foreign.pickle_machine import (
+    Allowance,
+    Global,
+    Record,
+    run_pickle,
+    shown,
+)
 
 __all__ = ["DTYPES", "Storage", "declaration", "tensor_makers"]
 

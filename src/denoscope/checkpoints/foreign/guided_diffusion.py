@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import ValidationError
 from torch import Tensor
 
+from denoscope.checkpoints.foreign.pickle_machine import shown
+from denoscope.checkpoints.foreign.torch_files import read_torch_file
 from denoscope.checkpoints.imported import ImportedModel, ImportRecord, first_problem
-from denoscope.checkpoints.pickle_machine import shown
-from denoscope.checkpoints.torch_files import read_torch_file
 from denoscope.errors import InputError
 from denoscope.networks import NetworkSettings
 from denoscope.parametrisations import DiscreteSchedule

@@ -15,8 +15,13 @@ from typing import Any
 
 import torch
 
-from denoscope.checkpoints.pickle_machine import Allowance, run_pickle
-from denoscope.checkpoints.pickled_tensors import DTYPES, Storage, declaration, tensor_makers
+from denoscope.checkpoints.foreign.pickle_machine import Allowance, run_pickle
+from denoscope.checkpoints.foreign.pickled_tensors import (
+    DTYPES,
+    Storage,
+    declaration,
+    tensor_makers,
+)
 from denoscope.errors import InputError
 
 __all__ = ["is_torch_file", "read_torch_file"]

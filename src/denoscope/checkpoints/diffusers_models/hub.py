@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from denoscope.checkpoints.diffusers_folders import CONFIG, INDEX, SCHEDULER, DiffusersFolder
-from denoscope.checkpoints.diffusers_library import quiet, quietly_imported
-from denoscope.checkpoints.diffusers_networks import STEM
-from denoscope.checkpoints.diffusers_prompts import TOKENS
-from denoscope.checkpoints.pickle_machine import shown
+from denoscope.checkpoints.diffusers_models.folders import CONFIG, INDEX, SCHEDULER, DiffusersFolder
+from denoscope.checkpoints.diffusers_models.library import quiet, quietly_imported
+from denoscope.checkpoints.diffusers_models.networks import STEM
+from denoscope.checkpoints.diffusers_models.prompts import TOKENS
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["fetched", "is_hub_name"]

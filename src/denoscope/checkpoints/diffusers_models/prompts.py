@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from denoscope.checkpoints.diffusers_library import quiet, quietly_imported
-from denoscope.checkpoints.diffusers_networks import at_most, weight_files
+from denoscope.checkpoints.diffusers_models.library import quiet, quietly_imported
+from denoscope.checkpoints.diffusers_models.networks import at_most, weight_files
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.foreign_files import inside, read_object
-from denoscope.checkpoints.pickle_machine import shown
 from denoscope.checkpoints.runs import read_weights
 from denoscope.errors import InputError
 

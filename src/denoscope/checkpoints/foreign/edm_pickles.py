@@ -17,15 +17,15 @@ from typing import Any
 from pydantic import ValidationError
 from torch import Tensor
 
-from denoscope.checkpoints.imported import ImportedModel, ImportRecord, first_problem
-from denoscope.checkpoints.pickle_machine import (
+from denoscope.checkpoints.foreign.pickle_machine import (
     Allowance,
     Record,
     is_plain,
     run_pickle,
     shown,
 )
-from denoscope.checkpoints.pickled_tensors import tensor_makers
+from denoscope.checkpoints.foreign.pickled_tensors import tensor_makers
+from denoscope.checkpoints.imported import ImportedModel, ImportRecord, first_problem
 from denoscope.errors import InputError
 from denoscope.networks import (
     EDMPreconditioning,

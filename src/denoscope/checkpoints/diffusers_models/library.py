@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from denoscope.checkpoints.pickle_machine import shown
+from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["made", "quiet", "quietly_imported"]

@@ -1,0 +1,1 @@
+"""Models of the library diffusers: folders and hub names, their networks, schedules and conditions."""
