@@ -11,12 +11,11 @@ from denoscope.images import open_images
 from denoscope.paper.cells import Cells
 from denoscope.paper.claims import Claim, claim_of, claims_json, not_run, read_claims
 from denoscope.paper.collecting import cell_name, collect, kept_cells
-from denoscope.paper.figure import Drawing, Figure
+from denoscope.paper.drawing import draw_figures
+from denoscope.paper.figure import Figure
 from denoscope.paper.figures import FIGURES
 from denoscope.paper.preset import Preset
 from denoscope.paper.traps import TRAPS
-from denoscope.report.chart import Chart
-from denoscope.report.print import print_chart
 from denoscope.sweeps import Event, Store, Task, expand, run_tasks, task_seconds
 from denoscope.tables import write_file
 
@@ -129,11 +128,8 @@ class Reproduction:
 
     def draw(self) -> Iterator[Path]:
         """Draw every figure whose tables are there, into out/figures/; yield the files."""
-        for figure in self.figures:
-            if self._lacking(figure):
-                continue
-            for drawing in figure.draw(self.cells(), self.store):
-                yield from write_drawing(drawing, self.out / "figures")
+        ready = [figure for figure in self.figures if not self._lacking(figure)]
+        yield from draw_figures(self.preset, ready, self.store.root, self.out / "figures")
 
     def check_folder(self) -> None:
         """Raises InputError where the folder holds the claims of another preset, or no claims."""
@@ -191,12 +187,3 @@ class Reproduction:
             if not self.store.done(task):
                 return self.failed.get(task.name, "not yet run")
         return ""
-
-
-def write_drawing(drawing: Drawing, folder: Path) -> Iterator[Path]:
-    """NAME.svg and NAME.png of a chart, NAME.png of a sheet of pictures."""
-    if isinstance(drawing, Chart):
-        for ending, content in print_chart(drawing).items():
-            yield write_file(folder / f"{drawing.name}.{ending}", content)
-    else:
-        yield write_file(folder / f"{drawing.name}.png", drawing.to_png())

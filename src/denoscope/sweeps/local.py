@@ -18,7 +18,7 @@ from denoscope.sweeps.engine import Outcome, Report, execute
 from denoscope.sweeps.store import Store
 from denoscope.sweeps.task import Task
 
-__all__ = ["LocalEngine", "cores"]
+__all__ = ["SPAWN", "LocalEngine", "cores"]
 
 EVERY = 0.5  # seconds between two words of a worker about its progress
 SPAWN = get_context("spawn")  # a fork of a process that has used torch's threads may hang
