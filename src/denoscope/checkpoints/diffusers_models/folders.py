@@ -15,7 +15,10 @@ from denoscope.errors import InputError
 
 __all__ = ["AUTOENCODERS", "DiffusersFolder", "configuration", "is_diffusers_folder"]
 
-NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
+NETWORKS = (
+    *("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel"),
+    *("SD3Transformer2DModel", "FluxTransformer2DModel"),
+)
 INDEX, CONFIG, SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
 ENCODERS = ("vae", "vqvae", "movq")
 AUTOENCODERS = ("AutoencoderKL", "VQModel")

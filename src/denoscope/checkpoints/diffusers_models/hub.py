@@ -12,6 +12,7 @@ from typing import Any
 from denoscope.checkpoints.diffusers_models.folders import CONFIG, INDEX, SCHEDULER, DiffusersFolder
 from denoscope.checkpoints.diffusers_models.library import quiet, quietly_imported
 from denoscope.checkpoints.diffusers_models.networks import STEM
+from denoscope.checkpoints.diffusers_models.prompted import PROMPTED
 from denoscope.checkpoints.diffusers_models.prompts import TOKENS
 from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
@@ -39,8 +40,10 @@ def fetched(name: str) -> Path:
     places = [one.relative_to(root) for one in (folder.network, folder.encoder) if one]
     ends = ("*.safetensors", "*.safetensors.index.json")
     weights = [str(place / f"{STEM}{end}") for place in places for end in ends]
-    if folder.kind == "UNet2DConditionModel":
-        weights += ["text_encoder/model*.safetensors*", *(f"tokenizer/{one}" for one in TOKENS)]
+    if folder.kind in PROMPTED:
+        for number in ("", "_2", "_3"):
+            weights += [f"text_encoder{number}/model*.safetensors*"]
+            weights += [f"tokenizer{number}/{one}" for one in TOKENS]
     return _snapshot(name, root.name, [*SETTINGS, *weights])
 
 
