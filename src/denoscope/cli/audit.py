@@ -29,6 +29,7 @@ def audit(
     levels: opt.Levels = 10,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     out: opt.AuditOut = None,
     overwrite: opt.Overwrite = False,
     fail_on: opt.FailOn = None,
@@ -65,7 +66,7 @@ def audit(
         figures=figures,
         overwrite=overwrite,
     )
-    opened = describe_model(model)
+    opened = describe_model(model, trust_remote_code=trust_remote_code)
     take = taking(voice, device.value)
     known = trained_on(
         opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed

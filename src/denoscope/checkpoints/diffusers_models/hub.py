@@ -1,7 +1,8 @@
 """Models of diffusers on the Hugging Face hub, by the name `owner/name`.
 
 Settings come first, and are read; only then, and only of the parts that they name, the weights.
-Code, pickles and what else is there are never fetched. The hub's own cache keeps what was.
+Pickles and what else is there are never fetched, and
+code only where it is trusted. The hub's own cache keeps what was.
 """
 
 import os
@@ -28,15 +29,16 @@ def is_hub_name(place: str) -> bool:
     return NAME.fullmatch(place) is not None and not os.path.lexists(place)
 
 
-def fetched(name: str) -> Path:
+def fetched(name: str, trust_remote_code: bool = False) -> Path:
     """The folder, in the hub's cache, of the newest version: settings, and the weights of the network, of its
     autoencoder and of what reads its prompts.
 
     Without a connection, what the cache has of it. Raises InputError where the hub has no such model
     or cannot be asked and the cache has none, and as `DiffusersFolder.read` does.
     """
-    root = _snapshot(name, None, SETTINGS)
-    folder = DiffusersFolder.read(root)
+    settings = [*SETTINGS, "*.py"] if trust_remote_code else SETTINGS
+    root = _snapshot(name, None, settings)
+    folder = DiffusersFolder.read(root, trust_remote_code)
     places = [one.relative_to(root) for one in (folder.network, folder.encoder) if one]
     ends = ("*.safetensors", "*.safetensors.index.json")
     weights = [str(place / f"{STEM}{end}") for place in places for end in ends]
@@ -44,7 +46,7 @@ def fetched(name: str) -> Path:
         for number in ("", "_2", "_3"):
             weights += [f"text_encoder{number}/model*.safetensors*"]
             weights += [f"tokenizer{number}/{one}" for one in TOKENS]
-    return _snapshot(name, root.name, [*SETTINGS, *weights])
+    return _snapshot(name, root.name, [*settings, *weights])
 
 
 def _snapshot(name: str, revision: str | None, patterns: list[str]) -> Path:

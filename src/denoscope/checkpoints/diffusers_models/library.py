@@ -48,8 +48,9 @@ def quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     bars: Any = sys.modules.get("transformers.utils.logging")
-    drawn = bars is not None and bars.is_progress_bar_enabled()
-    if drawn:
+    if bars is not None and not bars.is_progress_bar_enabled():
+        bars = None  # nothing to stop, and nothing to start again
+    if bars is not None:
         bars.disable_progress_bar()
     try:
         with warnings.catch_warnings():
@@ -57,5 +58,5 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-        if drawn:
+        if bars is not None:
             bars.enable_progress_bar()

@@ -37,17 +37,22 @@ class DiffusersModel:
     """Whose latents it denoises, where it denoises latents."""
 
 
-def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
+def open_diffusers(
+    root: Path, condition: Condition, trust_remote_code: bool = False
+) -> DiffusersModel:
     """The network of a pipeline or bare model under its scheduler, as D(x; sigma) given a condition.
 
+    trust_remote_code: whether a network may be of a class in the folder's own code, which is then run.
     Raises InputError as `DiffusersFolder.read`, `taught`, `told` and `diffusers_network` do, and for a
     network whose answer is no prediction for its input.
     """
-    folder = DiffusersFolder.read(root)
+    folder = DiffusersFolder.read(root, trust_remote_code)
     training = taught(folder.scheduler_config(), str(folder.scheduler))
     shape = latent_shape(folder)
     words = told(folder, condition)
-    network, files = diffusers_network(folder.kind, folder.config, folder.network, root)
+    network, files = diffusers_network(
+        folder.kind, folder.config, folder.network, root, folder.code
+    )
 
     if folder.kind == "FluxTransformer2DModel":
         network = Packed(network).eval()
@@ -55,6 +60,7 @@ def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
     def given(keywords: Mapping[str, Tensor]) -> PredictionDenoiser:
         return training.denoiser(Called(network, shape[0], keywords).eval(), shape)
 
+    own = [] if folder.code is None else folder.code.files
     autoencoder, coded = None, []
     if folder.encoder is not None:
         autoencoder, coded = open_autoencoder(folder.encoder, root, shape)
@@ -63,11 +69,12 @@ def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
         denoiser = GuidedDenoiser(denoiser, given(words.none), condition.guidance)
     return DiffusersModel(
         denoiser=denoiser,
-        family=f"diffusers {folder.kind}, {training.words}"
+        family=f"diffusers {folder.kind}{' of its own code' * (folder.code is not None)}, "
+        + training.words
         + (f", of latents of an {autoencoder.note.autoencoder}" if autoencoder else ""),
         parameters=sum(p.numel() for p in network.parameters()),
         content_hash=content_hash(
-            [folder.network / CONFIG, folder.scheduler, *files, *words.files, *coded]
+            [folder.network / CONFIG, folder.scheduler, *files, *words.files, *coded, *own]
         ),
         condition=words.words,
         autoencoder=autoencoder,

@@ -22,6 +22,8 @@ def latent_shape(folder: DiffusersFolder) -> tuple[int, int, int]:
     config, where = folder.config, folder.network
     channels, side = config.get("in_channels", 3), config.get("sample_size")
     answers, packed = config.get("out_channels", 3), folder.kind == "FluxTransformer2DModel"
+    if folder.code is not None and config.get("out_channels") is None:
+        answers = channels
     if folder.kind == "SD3Transformer2DModel":  # what a file leaves out is what the class has
         channels, side = config.get("in_channels", 16), config.get("sample_size", 128)
         answers = config.get("out_channels", 16)
