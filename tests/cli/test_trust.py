@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("diffusers")
 
-from checkpoints.test_remote_code import own  # noqa: E402
+from checkpoints.test_remote_code import own
 
 WORDS = "--data digits --size 8 --split 40"
 

@@ -1,7 +1,7 @@
 """A folder of diffusers as a denoiser, with all that is known of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -48,6 +48,8 @@ def open_diffusers(
     """
     folder = DiffusersFolder.read(root, trust_remote_code)
     training = taught(folder.scheduler_config(), str(folder.scheduler))
+    if folder.encoder is not None:
+        training = replace(training, data_range=(-1.0, 1.0))  # latents, used as they are
     shape = latent_shape(folder)
     words = told(folder, condition)
     network, files = diffusers_network(
