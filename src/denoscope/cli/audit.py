@@ -41,8 +41,7 @@ def audit(
 ) -> int:
     """Measure MODEL against its training pictures: tables, a verdict, a report.
 
-    A run of `denoscope train` brings its data and split. For any other model give --data, and,
-    for a surer verdict, --held-out or --split.
+    A run of `denoscope train` brings its data and split; else give --data, best with --held-out.
 
     \b
     Examples:
