@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from denoscope.checkpoints.conditions import Condition, split_condition
+from denoscope.checkpoints.diffusers_models.autoencoders import Autoencoder
 from denoscope.checkpoints.diffusers_models.folders import is_diffusers_folder
 from denoscope.checkpoints.diffusers_models.hub import fetched, is_hub_name
 from denoscope.checkpoints.diffusers_models.models import open_diffusers
@@ -53,20 +54,33 @@ class Model:
     """What a foreign file does not say, and was taken as published with its kind."""
     condition: str = ""
     """What the model was conditioned on, where it can be."""
+    autoencoder: Autoencoder | None = None
+    """Whose latents the denoiser takes, where it takes latents of pictures."""
+
+    @property
+    def pictures(self) -> tuple[int, int, int]:
+        """(C, H, W) of the pictures that it is about: the denoiser's own, or those it takes latents of."""
+        shape = self.denoiser.spec.shape
+        return shape if self.autoencoder is None else self.autoencoder.note.pictures
 
 
-def open_denoiser(where: str | os.PathLike[str]) -> Denoiser:
-    """The denoiser at `where`. Raises InputError that says what is allowed."""
-    return describe_model(where).denoiser
+def open_denoiser(where: str | os.PathLike[str], *, trust_remote_code: bool = False) -> Denoiser:
+    """The denoiser at `where`. Raises InputError that says what is allowed.
+
+    trust_remote_code: whether the network of a folder of diffusers may be of a class in the folder's
+    own code. It is run then, with all that you may do, after a line on stderr has named its files.
+    Nothing else is allowed by it.
+    """
+    return describe_model(where, trust_remote_code=trust_remote_code).denoiser
 
 
-def describe_model(where: str | os.PathLike[str]) -> Model:
-    """The denoiser at `where` and its provenance."""
+def describe_model(where: str | os.PathLike[str], *, trust_remote_code: bool = False) -> Model:
+    """The denoiser at `where` and its provenance; as `open_denoiser`."""
     text = os.fspath(where)
     place, condition = split_condition(text)
-    path = fetched(place) if is_hub_name(place) else Path(place)
+    path = fetched(place, trust_remote_code) if is_hub_name(place) else Path(place)
     if is_diffusers_folder(path):
-        return _diffusers(path, text, condition)
+        return _diffusers(path, text, condition, trust_remote_code)
     if condition:
         raise InputError(
             f"{place} takes no condition, models of diffusers alone do: leave away what is behind the #"
@@ -133,8 +147,8 @@ def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
     )
 
 
-def _diffusers(path: Path, text: str, condition: Condition) -> Model:
-    model = open_diffusers(path, condition)
+def _diffusers(path: Path, text: str, condition: Condition, trusted: bool) -> Model:
+    model = open_diffusers(path, condition, trusted)
     return Model(
         denoiser=model.denoiser,
         where=text,
@@ -142,6 +156,7 @@ def _diffusers(path: Path, text: str, condition: Condition) -> Model:
         parameters=model.parameters,
         content_hash=model.content_hash,
         condition=model.condition,
+        autoencoder=model.autoencoder,
     )
 
 

@@ -6,6 +6,7 @@ import typer
 
 from denoscope.cli import options as opt
 from denoscope.cli.audit_job import AuditJob, tell_verdict
+from denoscope.cli.latents import taking
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import trained_on
 
@@ -28,6 +29,7 @@ def audit(
     levels: opt.Levels = 10,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     out: opt.AuditOut = None,
     overwrite: opt.Overwrite = False,
     fail_on: opt.FailOn = None,
@@ -39,8 +41,7 @@ def audit(
 ) -> int:
     """Measure MODEL against its training pictures: tables, a verdict, a report.
 
-    A run of `denoscope train` brings its data and split. For any other model give --data, and,
-    for a surer verdict, --held-out or --split.
+    A run of `denoscope train` brings its data and split; else give --data, best with --held-out.
 
     \b
     Examples:
@@ -64,9 +65,10 @@ def audit(
         figures=figures,
         overwrite=overwrite,
     )
-    opened = describe_model(model)
+    opened = describe_model(model, trust_remote_code=trust_remote_code)
+    take = taking(voice, device.value)
     known = trained_on(
-        opened, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
+        opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
     )
     summary = job.run(voice, opened, known)
     tell_verdict(voice, summary, job.report)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from denoscope.cli.descriptions import describe_opened, tell_found
 from denoscope.cli.devices import placed
+from denoscope.cli.latents import as_taken
 from denoscope.cli.progress import Bar
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import check_fit
@@ -21,7 +22,14 @@ COUNT, LEVELS = 32, 10  # pictures denoised at each of so many levels
 
 
 def check_place(
-    voice: Voice, place: str, data: str | None, on: str, size: int | None, seed: int, device: str
+    voice: Voice,
+    place: str,
+    data: str | None,
+    on: str,
+    size: int | None,
+    seed: int,
+    device: str,
+    trust_remote_code: bool,
 ) -> int:
     """Describe the model, check it on pictures of `on`, say both. It is opened once.
 
@@ -29,7 +37,7 @@ def check_place(
     """
     from denoscope.checkpoints import describe_model
 
-    model = describe_model(place)
+    model = describe_model(place, trust_remote_code=trust_remote_code)
     found = describe_opened(model, place, data, size)
     tell_found(voice, found)
     check = _run(voice, model, on, size, seed, device)
@@ -44,8 +52,12 @@ def _run(
     voice: Voice, model: "Model", data: str, size: int | None, seed: int, device: str
 ) -> "ModelCheck":
     from denoscope.auditing import check_model
+    from denoscope.auditing.inputs import chosen
+    from denoscope.auditing.probe import FIT_AT_MOST
 
     pictures = _pictures(model, data, size)
+    if model.autoencoder is not None:  # no more is encoded than is looked at
+        pictures = as_taken(model, chosen(pictures, COUNT + FIT_AT_MOST, seed), voice, device)
     denoiser, where = placed(model.denoiser, device)
     with Bar(voice, "check", COUNT * LEVELS, "evaluations") as bar:
         return check_model(

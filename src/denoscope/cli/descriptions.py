@@ -61,7 +61,9 @@ def describe_data(place: str, size: int | None) -> dict[str, Any]:
     return found
 
 
-def describe_place(place: str, data: str | None, size: int | None) -> dict[str, Any]:
+def describe_place(
+    place: str, data: str | None, size: int | None, trust_remote_code: bool = False
+) -> dict[str, Any]:
     """Of a model, an unfinished run too. `usable` says whether it can be audited, `fits` on `data`."""
     from denoscope.checkpoints import describe_model
     from denoscope.checkpoints.runs import read_record
@@ -79,7 +81,8 @@ def describe_place(place: str, data: str | None, size: int | None) -> dict[str, 
             "reason": "the training is not finished: go on with denoscope train ... --resume",
             **({"snapshots": snapshots} if snapshots else {}),
         }
-    return describe_opened(describe_model(place), place, data, size)
+    model = describe_model(place, trust_remote_code=trust_remote_code)
+    return describe_opened(model, place, data, size)
 
 
 def tell_found(voice: Voice, found: dict[str, Any]) -> None:
@@ -101,6 +104,10 @@ def describe_opened(
         "sigma": [spec.sigma_min, spec.sigma_max],
         "levels": "every sigma in that range" if spec.levels is None else spec.levels.tolist(),
     }
+    if model.autoencoder is not None:
+        found["pictures"] = list(model.pictures)
+        found["latents"] = model.autoencoder.note.words
+        found["autoencoder_hash"] = model.autoencoder.note.hash
     if model.parameters is not None:
         found["parameters"] = model.parameters
     if model.content_hash:
@@ -126,7 +133,8 @@ def _parametrisation(model: "Model") -> dict[str, str]:
     denoiser = getattr(model.denoiser, "conditional", model.denoiser)
     if isinstance(denoiser, PredictionDenoiser):
         low, high = denoiser.data_range
-        words = f"{denoiser.prediction}, of pictures over [{low:g}, {high:g}]"
+        of = f"pictures over [{low:g}, {high:g}]"
+        words = f"{denoiser.prediction}, of {of if model.autoencoder is None else 'latents'}"
         return {"parametrisation": words, "schedule": denoiser.schedule.note()}
     if isinstance(denoiser, NetworkDenoiser):
         if isinstance(denoiser.network, TablePreconditioning):

@@ -5,6 +5,7 @@ import typer
 from denoscope.cli import distill_options as words
 from denoscope.cli import options as opt
 from denoscope.cli.distill_job import DistillJob, tell_levels
+from denoscope.cli.latents import taking
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import trained_on
 
@@ -26,6 +27,7 @@ def distill(
     budget: words.Budget = None,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -42,9 +44,10 @@ def distill(
     from denoscope.checkpoints import describe_model
 
     voice = Voice(as_json, quiet)
-    opened = describe_model(model)
+    opened = describe_model(model, trust_remote_code=trust_remote_code)
+    take = taking(voice, device.value)
     known = trained_on(
-        opened, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
+        opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
     )
     job = DistillJob(
         out=out.expanduser().resolve(),

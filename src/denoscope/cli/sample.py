@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from denoscope.cli import options as opt
+from denoscope.cli.latents import taking
 from denoscope.cli.sample_job import CLOSED_FORMS, SampleJob, closed_forms
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import trained_on
@@ -36,6 +37,7 @@ def sample(
     split_seed: opt.SplitSeed = None,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -55,13 +57,15 @@ def sample(
     voice = Voice(as_json, quiet)
     names = opt.one_of_each("--with", beside, CLOSED_FORMS) if beside else []
     job = SampleJob(check_new_folder(out), opt.read_seeds(seeds), levels, solver.value, seed)
-    opened = describe_model(model)
+    opened = describe_model(model, trust_remote_code=trust_remote_code)
     network, where = placed(opened.denoiser, device.value)
     denoisers = {"network": network}
     if names or data:
-        known = trained_on(opened, data=data, size=size, split=split, split_seed=split_seed)
+        take = taking(voice, device.value)
+        known = trained_on(opened, take, data=data, size=size, split=split, split_seed=split_seed)
         denoisers |= closed_forms(names, known.train, where)
-    note = job.run(voice, denoisers, where, {"model": model, "hash": opened.content_hash})
+    about = {"model": model, "hash": opened.content_hash}
+    note = job.run(voice, denoisers, where, about, opened.autoencoder)
     rows = ", ".join(note["rows"])
     voice.say(f"samples.png: rows {rows}; columns seeds {seeds}; {note['samples_show']}")
     voice.say(f"trajectories.png: the same rows; {note['trajectories_show']}")
