@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 from denoscope.report import audit_charts
+from denoscope.report.along_sigma import error_chart
 from denoscope.report.source import ChartSource
+from denoscope.tables import LatentNote
 from synthetic_audit import LEVELS, synthetic_audit
 
 EVERYTHING = [
@@ -140,3 +142,23 @@ def test_a_distribution_is_the_share_below():
     for value in (1 / 3, 0.8, 0.9):
         at = max((row["share"] for row in own if row["value"] <= value), default=0.0)
         assert at == pytest.approx((control <= value).mean())
+
+
+def test_axes_say_what_sigma_is_measured_in():
+    audit = synthetic_audit()
+    note = LatentNote(
+        autoencoder="AutoencoderKL",
+        code="mode of the posterior",
+        scale=[0.2],
+        shift=[0.0],
+        pictures=(1, 32, 32),
+        hash="0" * 64,
+    )
+    run = audit.summary.provenance.model_copy(update={"latents": note})
+    latent = dataclasses.replace(
+        audit, summary=audit.summary.model_copy(update={"provenance": run})
+    )
+    for tables, units, others in ((audit, "pixels", "latents"), (latent, "latents", "pixels")):
+        axes = json.dumps(error_chart(ChartSource(tables)).for_print())
+        assert units in axes
+        assert others not in axes

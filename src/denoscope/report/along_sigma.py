@@ -64,6 +64,7 @@ def by_inputs(
             x_domain=x_domain,
             y_domain=y_domain,
             y_scale=y_scale,
+            units=source.units,
             rules=[at for at in hold if y_scale == "linear"],
             shaded_below=source.collapse if shaded else None,
         )

@@ -51,6 +51,7 @@ def _one_panel(
         x_domain=sigma_domain(source.rows["sigma"]),
         y_domain=value_domain(rows, y_scale, hold),
         y_scale=y_scale,
+        units=source.units,
         rules=hold,
         shaded_below=source.collapse,
     )

@@ -44,6 +44,7 @@ def comparison_charts(audits: Mapping[str, AuditTables], found: Comparison) -> l
     """
     styles = audit_styles(found.names)
     sources = {name: ChartSource(audits[name]) for name in found.names}
+    units = "; ".join(dict.fromkeys(source.units for source in sources.values()))
     charts = []
     for (metric, reference, kinds), (title, axis) in MEASURES.items():
         keys = {"metric": metric, "denoiser": "network", "reference": reference}
@@ -51,14 +52,14 @@ def comparison_charts(audits: Mapping[str, AuditTables], found: Comparison) -> l
         gaps = _gaps(found.table.filter(**keys))
         name = "-".join(filter(None, (metric, reference))).replace("_", "-")
         reading = "One line an audit, with bands of two standard errors."
-        charts.append(Chart(name, title, reading, _panels(rows, kinds, styles, axis)))
+        charts.append(Chart(name, title, reading, _panels(rows, kinds, styles, axis, units)))
         first, *others = found.names
         reading = (
             f"Above zero where it is larger than that of {first}; surely, where the band of two standard "
             "errors is clear of zero. Paired audits are held together picture by picture."
         )
         look = {other: styles[other] for other in others}
-        panels = _panels(gaps, kinds, look, f"less that of {first}", (0.0,))
+        panels = _panels(gaps, kinds, look, f"less that of {first}", units, (0.0,))
         charts.append(Chart(f"{name}-difference", f"{title}: difference", reading, panels))
     return [chart for chart in charts if chart.panels]
 
@@ -81,6 +82,7 @@ def _panels(
     kinds: tuple[str, ...],
     styles: dict[str, Style],
     y_title: str,
+    units: str,
     rules: tuple[float, ...] = (),
 ) -> tuple[Panel, ...]:
     rows = rows.filter(pl.col("inputs").is_in(kinds))
@@ -95,6 +97,7 @@ def _panels(
             y_title=y_title,
             x_domain=domain,
             y_domain=y_domain,
+            units=units,
             rules=rules,
         )
         for kind in kinds

@@ -18,8 +18,6 @@ __all__ = [
     "value_domain",
 ]
 
-_SIGMA_TITLE = "noise level σ  (pixels range over −1 … 1)"
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -88,12 +86,14 @@ def curve_panel(
     x_domain: tuple[float, float],
     y_domain: tuple[float, float],
     y_scale: str = "linear",
+    units: str = "pixels range over −1 … 1",
     rules: Sequence[float] = (),
     shaded_below: float | None = None,
 ) -> Panel:
     """Means with bands of two standard errors against sigma, one line a series.
 
-    rows: columns series, sigma, sigma_used, mean, low, high, n; finite. rules: horizontal lines.
+    rows: columns series, sigma, sigma_used, mean, low, high, n; finite. units: of sigma, in words.
+    rules: horizontal lines.
     shaded_below: the level under which the ground is tinted.
     """
     if y_scale == "log":
@@ -101,7 +101,7 @@ def curve_panel(
     rows = rows.with_columns(
         label=pl.struct("mean", "low", "high").map_elements(_interval, pl.String)
     )
-    x_axis = alt.Axis(values=log_ticks(x_domain), format="~g", title=_SIGMA_TITLE)
+    x_axis = alt.Axis(values=log_ticks(x_domain), format="~g", title=f"noise level σ  ({units})")
     x = alt.X("sigma:Q", scale=alt.Scale(type="log", domain=x_domain, nice=False), axis=x_axis)
     if y_scale == "log":
         y_axis = alt.Axis(title=y_title, values=log_ticks(y_domain), format="~g")

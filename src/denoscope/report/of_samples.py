@@ -53,6 +53,8 @@ def gl_chart(source: ChartSource) -> Chart:
         "GL of each sample (eq. 14): distance to the nearest training picture over its own norm. A line "
         "left of the dotted one, real held-out pictures, means samples nearer to the training set than "
         "real pictures are.",
-        _distribution(source, "gl", "Share of pictures with a smaller GL", "GL, in pixels", None),
+        _distribution(
+            source, "gl", "Share of pictures with a smaller GL", "GL, over the sample's norm", None
+        ),
         figure="Fig. 13 (left)",
     )

@@ -17,6 +17,8 @@ class ChartSource:
         finite = pl.col("mean").is_finite() & pl.col("sigma").is_finite() & (pl.col("sigma") > 0)
         self.rows = tables.measurements.filter(finite)
         self.collapse = self._collapse()
+        latent = tables.summary.provenance.latents is not None
+        self.units = "units of the scaled latents" if latent else "pixels range over −1 … 1"
 
     def metric(self, name: str) -> pl.DataFrame:
         rows = self.rows.filter(metric=name)
