@@ -5,7 +5,7 @@
 ranks a chunk of the training set with one matrix product at the queries' precision. With rounding
 unit e such a score is off by at most
 
-    bound = (d + 8) e (||x|| max||y|| + max||y||^2)
+    bound = (d + 8) e (||x|| + max||y||) max||y||
 
 whatever the order of summation (Higham 2002, eq. 3.5, and Cauchy-Schwarz). A few candidates more
 than asked for are measured again pixel by pixel in float64, so a copy has distance 0 and not the
@@ -31,7 +31,8 @@ __all__ = ["Nearest", "nearest", "nearest_outside"]
 
 CHUNK_VALUES = 1 << 22  # values of a chunk: 16 MiB of float32 pixels, and no more of scores
 QUERIES = 2_048  # looked for together
-SPARE = 16  # candidates beyond k
+SPARE = 8  # candidates beyond k
+PAIRED = 1 << 18  # values of (query, picture) pairs at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -170,9 +171,10 @@ class _Search:
         for start in range(0, len(self.pictures), step):
             stored = self.pictures.stored(slice(start, start + step)).to(z.device).flatten(1)
             u = (centred(stored) if self.pictures.scale is None else stored).to(self.kind)
-            half = u.double().square().sum(1) / 2
-            self.largest = max(self.largest, math.sqrt(2 * float(half.max())))
-            score = torch.addmm(-half.to(self.kind), z, u.T)
+            norms = torch.linalg.vector_norm(u, dim=1)
+            self.largest = max(self.largest, float(norms.max()))
+            # In this order the product is the faster by up to half (MKL, measured).
+            score = (u @ z.T).T.contiguous().sub_(norms.square().div_(2))
             if self.apart is not None:
                 labels, own = self.apart[0][start : start + step], self.apart[1][query]
                 score.masked_fill_(labels == own[:, None], -math.inf)
@@ -189,8 +191,8 @@ class _Search:
 
         y is taken at the queries' precision, as `Pictures.floats` gives it.
         """
-        parts = []
-        for block, places in zip(query.split(QUERIES), position.split(QUERIES), strict=True):
+        parts, step = [], max(1, PAIRED // self.z.shape[1])
+        for block, places in zip(query.split(step), position.split(step), strict=True):
             stored = self.pictures.stored(places.to(self.pictures.ids.device)).to(self.x.device)
             y, scale = stored.to(self.queries.dtype), self.pictures.scale
             y = y / 127.5 - 1 if scale is None else y * scale
