@@ -10,7 +10,8 @@ which float32 cannot tell apart, are all in the list.
 **Many matter at high noise**: more than `DENSE` of them. Their mean is one product of the float32
 weights of all such queries with the data. Rounding moves a log-weight by some delta = rounding /
 sigma^2 (a twelfth of it for d = 784 and 3072, root mean square), so this is done where delta < 10
-goal only. Roundings of many pictures average out; of pictures that hold more than (goal / delta)^2
+goal only; elsewhere, as inside a large group of near-duplicates, all scores are formed in float64.
+Roundings of many pictures average out; of pictures that hold more than (goal / delta)^2
 of the weight they do not, and these are scored again all the same. What is left moves the mean by
 less than goal of the data's spread, by the square root of the sum of squares w^2 delta^2.
 
@@ -65,10 +66,15 @@ def posteriors_of(
     half_norms: float64 (N,), |u|^2 / 2. Working memory: `HELD` twice over, and the results.
     """
     width = torch.finfo(queries.dtype).bits // 8
-    parts = [
-        _posteriors(Scores(data, half_norms, part, chunk), k, chunk)
-        for part in queries.split(max(1, HELD // width // len(data)))
-    ]
+    parts = []
+    for part in queries.split(max(1, HELD // width // len(data))):
+        scores = Scores(data, half_norms, part, chunk)
+        listed = _scan(scores, k)
+        if listed is None:
+            scores = Scores(data, half_norms, part, chunk, exact=True)
+            listed = _scan(scores, k)
+            assert listed is not None
+        parts.append(_posteriors(scores, k, chunk, *listed))
     return [
         Posterior(**{name: torch.cat([part[name][level] for part in parts]) for name in parts[0]})
         for level in range(len(queries.sigma))
@@ -88,12 +94,13 @@ def unnormalized_weights(gap: Tensor, variance: Tensor, tie: Tensor) -> Tensor:
     return torch.where(zero, (gap >= -tie).to(gap.dtype), smooth)
 
 
-def _posteriors(scores: Scores, k: int, chunk: int | None) -> dict[str, Tensor]:
-    """Each field of `Posterior` as (L, B, ...)."""
+def _posteriors(
+    scores: Scores, k: int, chunk: int | None, dense: Tensor, query: Tensor, picture: Tensor
+) -> dict[str, Tensor]:
+    """Each field of `Posterior` as (L, B, ...), from what `_scan` lists."""
     data, queries = scores.data, scores.queries
     shape = queries.sigma.shape
     variance, tie = queries.sigma.flatten().square(), scores.tie.flatten()
-    dense, query, picture = _scan(scores, k)
     score = scores.again(query, picture)
     top = score.new_full((shape.numel(),), -math.inf).scatter_reduce(0, query, score, "amax")
     weights = unnormalized_weights(score - top[query], variance[query], tie[query])
@@ -133,10 +140,11 @@ def _posteriors(scores: Scores, k: int, chunk: int | None) -> dict[str, Tensor]:
     }
 
 
-def _scan(scores: Scores, k: int) -> tuple[Tensor, Tensor, Tensor]:
+def _scan(scores: Scores, k: int) -> tuple[Tensor, Tensor, Tensor] | None:
     """Which queries are dense, (L, B), and the pairs to score again: (query, picture), (P,) each.
 
-    Every query has its k nearest pictures in the list.
+    Every query has its k nearest pictures in the list. None where float32 scores round too much for
+    a query at which many pictures matter, so that they would all have to be in the list.
     """
     n, goal = len(scores.data), GOAL[scores.queries.dtype]
     reach, step = math.log(10 * n / goal), max(1, SCANNED // n)
@@ -153,8 +161,10 @@ def _scan(scores: Scores, k: int) -> tuple[Tensor, Tensor, Tensor]:
             top, last = best[:, :1], best[:, -1:].double() - 2 * scores.bound[level, rows, None]
             floor = torch.minimum(last, last - best[:, -1:] + top - reach * variance)
             listed = score >= floor.to(score.dtype)
-            many = listed.sum(1, keepdim=True) > DENSE * n
-            many &= (rounding <= 10 * goal * variance) & (variance > 0)
+            crowded = (listed.sum(1, keepdim=True) > DENSE * n) & (variance > 0)
+            many = crowded & (rounding <= 10 * goal * variance)
+            if scores.dtype == torch.float32 and bool((crowded & ~many).any()):
+                return None
             if bool(many.any()):
                 weights = torch.exp((score - top) / variance.to(score.dtype))
                 heavy = (goal * variance / rounding).square() * weights.sum(1, keepdim=True)

@@ -68,12 +68,18 @@ class Queries:
 class Scores:
     """a of every query and every picture.
 
-    half_norms: float64 (N,), |u|^2 / 2. dtype: that of the products. rounding, bound: (L, B), of a
-    score; see the module. tie: (L, B), what float64 may make of equal scores.
+    half_norms: float64 (N,), |u|^2 / 2. exact: products in float64. dtype: that of the products.
+    rounding, bound: (L, B), of a score; see the module. tie: (L, B), what float64 may make of equal
+    scores.
     """
 
     def __init__(
-        self, data: DataMatrix, half_norms: Tensor, queries: Queries, chunk: int | None
+        self,
+        data: DataMatrix,
+        half_norms: Tensor,
+        queries: Queries,
+        chunk: int | None,
+        exact: bool = False,
     ) -> None:
         self.data, self.half_norms, self.queries = data, half_norms, queries
         d = data.stored.shape[1]
@@ -81,7 +87,7 @@ class Scores:
         magnitude = queries.norms() * largest + largest**2
         # Where TF32 or bf16 are allowed in float32 products the bound would be none.
         plain = torch.get_float32_matmul_precision() == "highest"
-        single = plain and float(magnitude.max()) < LARGEST
+        single = plain and not exact and float(magnitude.max()) < LARGEST
         self.dtype = queries.dtype if single else torch.float64
         self.rounding = torch.finfo(self.dtype).eps / 2 * magnitude
         self.bound = (d + 8) * self.rounding
