@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
+from denoscope.closed_form import GaussianDenoiser, Moments, MultiDeltaDenoiser
 from denoscope.errors import InputError
 from denoscope.images import GaussianPictures, Pictures
 from denoscope.noise import karras_levels, noise
@@ -234,3 +234,61 @@ def test_name_and_device(few_digits):
     moved = denoiser.to("cpu")
     assert moved.spec == denoiser.spec
     assert torch.equal(moved.eigenvectors, denoiser.eigenvectors)
+
+
+def test_moments_of_parts_add_up_to_the_last_bit(digits):
+    whole = GaussianDenoiser.fit(digits)
+    for sizes in ([1797], [1, 5, 791, 1000], [900, 897]):
+        parts = [Moments.of(Pictures.from_tensor(p)) for p in digits.pixels.split(sizes)]
+        for order in (parts, parts[::-1]):
+            merged = order[0]
+            for part in order[1:]:
+                merged = merged + part
+            fit = GaussianDenoiser.of_moments(merged)
+            assert merged.count == 1797
+            assert torch.equal(fit.mean, whole.mean)
+            assert torch.equal(fit.eigenvalues, whole.eigenvalues)
+            assert torch.equal(fit.eigenvectors, whole.eigenvectors)
+    with pytest.raises(InputError, match="give one shape"):
+        _ = parts[0] + Moments.of(digits.pixels[:3, :, 1:])
+    for bad in (digits.pixels[:0], digits.pixels[0], digits.floats([0])):
+        with pytest.raises(InputError, match=r"give|takes"):
+            Moments.of(bad)
+
+
+def test_moments_of_more_pictures_than_int64_holds_are_rounded_once(digits):
+    exact = Moments.of(digits)
+    many = Moments(exact.count * 10**5, exact.total * 10**5, exact.products * 10**5, exact.shape)
+    torch.testing.assert_close(many.covariance(), exact.covariance(), rtol=1e-12, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1797, 100])
+@pytest.mark.parametrize("latents", [False, True])
+def test_leading_directions_are_those_of_the_whole_fit(n, latents):
+    """Pictures whose spectrum falls as that of photographs does, d = 192."""
+    generator = torch.Generator().manual_seed(0)
+    spectrum = 60 / torch.arange(1, 193).double()
+    axes = torch.linalg.qr(torch.randn(192, 192, generator=generator).double()).Q
+    values = 128 + torch.randn(n, 192, generator=generator).double() * spectrum @ axes.T
+    pixels = values.round().clamp(0, 255).to(torch.uint8).reshape(n, 3, 8, 8)
+    data = pixels.double() / 127.5 - 1 if latents else pixels
+    whole, cut = GaussianDenoiser.fit(data), GaussianDenoiser.fit(data, rank=12)
+    assert cut.rank == 12
+    assert cut.truncation is not None
+    largest = float(whole.eigenvalues[0])
+    off = (cut.eigenvalues - whole.eigenvalues[:12]).abs()
+    assert bool((off <= cut.truncation.residuals + 1e-6 * largest).all())
+    assert float(cut.truncation.residuals.max()) <= 1e-4 * largest
+    left = float(whole.eigenvalues[12:].sum())
+    assert cut.truncation.variance == pytest.approx(left, rel=1e-4)
+    # what it says a truncated denoiser costs, on the data themselves
+    sigma = torch.tensor([0.3]).double()
+    x = (pixels.double() / 127.5 - 1)[:100]
+    cost = (cut(x, sigma) - whole(x, sigma)).flatten(1).square().sum(1).mean()
+    bound = left * float(cut.eigenvalues[-1]) / (float(cut.eigenvalues[-1]) + 0.09)
+    assert float(cost) <= 2 * bound  # the bound is a mean over noisy data; these are clean
+    small = GaussianDenoiser.fit(data, rank=180)
+    torch.testing.assert_close(small.eigenvalues, whole.eigenvalues[:180])
+    assert small.to("cpu").truncation is small.truncation
+    with pytest.raises(InputError, match="give 1 or more"):
+        GaussianDenoiser.fit(data, rank=0)

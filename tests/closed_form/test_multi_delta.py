@@ -195,8 +195,9 @@ def test_levels_at_once_equal_levels_one_by_one(few_digits, dtype):
         tolerance = 1e-5 if dtype == torch.float32 else 1e-8
         torch.testing.assert_close(ours.x0_hat.double(), alone.x0_hat, rtol=0, atol=tolerance)
         assert torch.equal(ours.nearest, alone.nearest)
-        torch.testing.assert_close(ours.weights, alone.weights, rtol=0, atol=1e-8)
-        torch.testing.assert_close(ours.log_density, alone.log_density, rtol=1e-10, atol=1e-8)
+        near = 1e-6 if dtype == torch.float32 else 1e-8
+        torch.testing.assert_close(ours.weights, alone.weights, rtol=0, atol=near)
+        torch.testing.assert_close(ours.log_density, alone.log_density, rtol=1e-10, atol=near)
 
 
 # The first jvp of a process makes torch load its own deprecated torch.jit.script.
@@ -259,10 +260,109 @@ def test_refusals(few_digits):
 
 def test_data_are_kept_once_as_bytes(few_digits):
     denoiser = MultiDeltaDenoiser(few_digits[0], name="copies")
-    assert denoiser._data.rows.dtype == torch.uint8
-    assert denoiser._data.rows.data_ptr() == few_digits[0].pixels.data_ptr()
+    assert denoiser._data.stored.dtype == torch.uint8
+    assert denoiser._data.stored.data_ptr() == few_digits[0].pixels.data_ptr()
     assert len(denoiser) == 64
     moved = denoiser.to("cpu")
     x = few_digits[1].floats([0])
     assert moved.spec.name == "copies"
     assert torch.equal(moved(x, torch.ones(1)), denoiser(x, torch.ones(1)))
+
+
+def photographs(n: int, copies: int = 1) -> torch.Tensor:
+    """uint8 (n, 1, 12, 12) whose spectrum falls as that of photographs, each with near-copies."""
+    generator = torch.Generator().manual_seed(0)
+    spectrum = 150 / torch.arange(1, 145).double() ** 0.8
+    axes = torch.linalg.qr(torch.randn(144, 144, generator=generator).double()).Q
+    base = 140 + torch.randn(n // copies, 144, generator=generator).double() * spectrum @ axes.T
+    base = base.repeat(copies, 1)
+    base[n // copies :] += torch.randint(-1, 2, (n - n // copies, 144), generator=generator)
+    return base.round().clamp(0, 255).to(torch.uint8).reshape(n, 1, 12, 12)
+
+
+FAR = torch.tensor([1e-4, 300.0, 1e6]).double()
+
+
+@pytest.mark.parametrize("copies", [1, 1000], ids=["photographs", "two clusters"])
+@pytest.mark.parametrize("shift", [0.0, 3.0], ids=["near", "far"])
+def test_dense_and_sparse_levels_equal_brute_force(copies, shift):
+    """2,000 pictures: at high noise they share the weight, at low noise a few hold it."""
+    data = photographs(2000, copies)
+    denoiser = MultiDeltaDenoiser(data)
+    levels = torch.cat([LEVELS, FAR])
+    x0 = ((values(data)[[0, 999, 1500]] + values(data)[[1, 501, 1]]) / 2 + shift).float()
+    draws = eps(3, x0.shape[1:])
+    at_once = denoiser.posterior_at_levels(x0, draws, levels, k=3)
+    for sigma, found in zip(levels, at_once, strict=True):
+        x = (x0 + sigma.float() * draws).float()
+        expected = multi_delta_denoiser(data, x, sigma[None])
+        alone = denoiser(x, sigma[None]).double()
+        assert float((alone - expected).norm() / expected.norm()) < 1e-5
+        exact = x0.double() + sigma * draws.double()
+        for row in range(3):
+            oracle = posterior_quantities(data, exact[row], float(sigma))
+            off = found.x0_hat[row].double() - oracle.mean
+            assert float(off.norm() / oracle.mean.norm()) < 1e-5
+            assert float(found.effective_number[row]) == pytest.approx(
+                oracle.effective_number, 1e-5
+            )
+            near = oracle.distances.sort().values[:3]
+            torch.testing.assert_close(found.distances[row], near, rtol=1e-9, atol=1e-9)
+
+
+def test_rows_do_not_depend_on_their_batch_nor_on_how_scores_are_held(monkeypatch):
+    from denoscope.closed_form import posterior as module
+
+    data = photographs(2000)
+    denoiser = MultiDeltaDenoiser(data)
+    x0, draws = values(data)[:9].float() + 0.01, eps(9, data.shape[1:])
+    whole = denoiser.posterior_at_levels(x0, draws, LEVELS)
+    monkeypatch.setattr(module, "HELD", 4 * 2000 * 2)  # two rows at a time
+    monkeypatch.setattr(module, "SCANNED", 1)
+    for one, other in zip(whole, denoiser.posterior_at_levels(x0, draws, LEVELS), strict=True):
+        torch.testing.assert_close(one.x0_hat, other.x0_hat, rtol=0, atol=2e-6)
+        assert torch.equal(one.nearest, other.nearest)
+    mixed = denoiser(x0 + 0.5 * draws, LEVELS[:9])  # a level a row
+    for row in range(9):
+        alone = denoiser(x0[row : row + 1] + 0.5 * draws[row : row + 1], LEVELS[row : row + 1])
+        torch.testing.assert_close(mixed[row : row + 1], alone, rtol=0, atol=2e-6)
+
+
+def test_where_float32_products_may_round_more_scores_are_float64(monkeypatch):
+    data = photographs(200)
+    x = values(data)[:2].float()
+    expected = multi_delta_denoiser(data, x, torch.tensor([0.5]).double())
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "medium")
+    got = MultiDeltaDenoiser(data)(x, torch.tensor([0.5]))
+    torch.testing.assert_close(got.double(), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_float32_has_the_derivatives_of_the_formula(few_digits):
+    """By autograd and by dual numbers, along x and along sigma, against float64."""
+    train, held_out = few_digits
+    denoiser = MultiDeltaDenoiser(train)
+    x, sigma = held_out.floats([0, 1]), torch.tensor([0.4, 0.9])
+    along = eps(2, train.shape)
+
+    def gradients(dtype):
+        at = [t.to(dtype).requires_grad_() for t in (x, sigma)]
+        return torch.autograd.grad((denoiser(*at) * along).sum(), at)
+
+    for single, double in zip(gradients(torch.float32), gradients(torch.float64), strict=True):
+        assert single.dtype == torch.float32
+        torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=1e-5)
+    for tangents in ((along, None), (along, 0.1 * sigma)):
+        out = {}
+        for dtype in (torch.float32, torch.float64):
+            with torch.autograd.forward_ad.dual_level():
+                at = [
+                    t.to(dtype)
+                    if d is None
+                    else torch.autograd.forward_ad.make_dual(t.to(dtype), d.to(dtype))
+                    for t, d in zip((x, sigma), tangents, strict=True)
+                ]
+                out[dtype] = torch.autograd.forward_ad.unpack_dual(denoiser(*at)).tangent
+        torch.testing.assert_close(
+            out[torch.float32].double(), out[torch.float64], rtol=1e-5, atol=1e-5
+        )

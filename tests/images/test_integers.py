@@ -12,7 +12,7 @@ def path(request, monkeypatch):
     exact = integers.int8_is_exact(torch.device("cpu"))
     if request.param == "int8" and not exact:
         pytest.skip("torch._int_mm saturates on this processor")
-    monkeypatch.setattr(integers, "int8_is_exact", lambda device: request.param == "int8")
+    monkeypatch.setattr(integers, "int8_pays", lambda device: request.param == "int8")
     return request.param
 
 
@@ -42,7 +42,7 @@ def test_contractions_past_the_reach_of_int32_are_exact(path, kind):
 
 
 def test_moments_are_exact_and_the_same_for_any_chunk(path, monkeypatch):
-    monkeypatch.setattr(integers, "GRAM_BLOCK", 20)  # several blocks, the last one ragged
+    monkeypatch.setattr(integers, "GRAM_PANEL", 20)  # several panels, the last one ragged
     pixels = rows(300, 48).reshape(300, 3, 4, 4)
     wide = pixels.flatten(1).numpy().astype(np.int64)
     for chunk in (1, 7, 299, 300, None):
@@ -61,7 +61,7 @@ def test_a_multiplication_that_saturates_is_found_out(monkeypatch):
         return pairs.clamp(-(2**15), 2**15 - 1).sum(2).to(torch.int32)
 
     monkeypatch.setattr(integers, "_int8", saturating)
-    assert not integers.int8_is_exact.__wrapped__(torch.device("cpu"))
+    assert not integers.int8_is_exact(torch.device("cpu"))
 
 
 def test_what_is_not_uint8_is_refused():

@@ -123,3 +123,28 @@ def test_an_empty_training_set_is_refused():
     _, empty = Pictures.from_tensor(pixels(5)).split(5)
     with pytest.raises(InputError, match="empty"):
         nearest(queries(2), empty)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("block", [3, 2048])
+def test_neighbours_nearer_together_than_float32_tells(monkeypatch, dtype, block):
+    """Sixty pictures a grey level apart in one pixel each: far more than are looked at first."""
+    monkeypatch.setattr(MODULE, "QUERIES", block)
+    stored = pixels(1).clamp(1, 254).expand(60, *SHAPE).clone().flatten(1)
+    for row in range(60):
+        stored[row, row % 30] += 1 if row < 30 else -1
+    train = Pictures.from_tensor(torch.cat([pixels(40, seed=5), stored.reshape(60, *SHAPE)]))
+    x = (train.floats([40]) + 1e-3 * queries(7)).to(dtype)
+    distances = slow(x.float(), train) if dtype == torch.float32 else slow64(x, train)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :5]
+    found = nearest(x, train, k=5)
+    np.testing.assert_array_equal(found.positions.numpy(), order)
+    groups = torch.arange(100).clamp(max=41)  # all but the first of the sixty are one group
+    outside = nearest_outside(x, train, groups, torch.full((7,), 41))
+    allowed = np.where(groups.numpy() == 41, np.inf, distances)
+    np.testing.assert_array_equal(outside.positions[:, 0].numpy(), allowed.argmin(1))
+
+
+def slow64(x, train):
+    y = train.pixels.double() / 127.5 - 1
+    return (x[:, None] - y[None]).flatten(2).norm(dim=2).numpy()

@@ -2,7 +2,8 @@
 
 from denoscope.closed_form.gaussian import GaussianDenoiser
 from denoscope.closed_form.linear import LinearDenoiser
+from denoscope.closed_form.moments import Moments
 from denoscope.closed_form.multi_delta import MultiDeltaDenoiser
 from denoscope.closed_form.posterior import Posterior
 
-__all__ = ["GaussianDenoiser", "LinearDenoiser", "MultiDeltaDenoiser", "Posterior"]
+__all__ = ["GaussianDenoiser", "LinearDenoiser", "Moments", "MultiDeltaDenoiser", "Posterior"]

@@ -1,8 +1,9 @@
 """A data set as the rows of a matrix, in the units in which it is stored.
 
-Closed forms work in stored units: a picture is y = scale * u + shift with u the stored row, so
-uint8 pictures enter as the integers they are (scale 2/255, shift -1) and their sums and squared
-norms are exact. x enters as (x - shift) / scale and sigma as sigma / scale.
+Closed forms work in stored units: a picture is y = scale * (u + origin) + shift, with u a row.
+uint8 pictures enter as the integers v - 128 (scale 2/255, shift -1, origin 128), so their sums and
+squared norms are exact. Latents enter less their mean, the origin: far from zero, products of rows
+would be all offset. x enters as (x - shift) / scale - origin and sigma as sigma / scale.
 """
 
 from collections.abc import Iterator
@@ -12,25 +13,28 @@ import torch
 from torch import Tensor
 
 from denoscope.errors import InputError
-from denoscope.images import Pictures
+from denoscope.images import Pictures, centred
 
 __all__ = ["DataMatrix"]
 
-CHUNK_ELEMENTS = 1 << 19  # 4 MiB in float64: a chunk stays in the cache between its two products
+GREY = 128
+CHUNK_ELEMENTS = 1 << 20  # 4 MiB in float32: a chunk stays in the cache while it is multiplied
 
 
 @dataclass(frozen=True, eq=False)
 class DataMatrix:
-    """rows: (N, d), uint8 or float, one copy of the data; a picture is scale * row + shift.
+    """stored: (N, d), uint8 or float, one copy of the data, of which `rows` and `chunks` make u.
 
     shape: (C, H, W). ids: int64 (N,), the pictures' ids, or positions for a plain tensor.
+    origin: float64 (d,), the mean of latents; 128 for bytes.
     """
 
-    rows: Tensor
+    stored: Tensor
     shape: tuple[int, int, int]
     ids: Tensor
     scale: float
     shift: float
+    origin: Tensor
 
     @classmethod
     def of(cls, pictures: Pictures | Tensor) -> "DataMatrix":
@@ -58,22 +62,46 @@ class DataMatrix:
             ids = torch.arange(len(stored), device=stored.device)
         is_bytes = stored.dtype == torch.uint8
         n, channels, height, width = stored.shape
+        flat = stored.detach().reshape(n, -1).contiguous()
         return cls(
-            rows=stored.detach().reshape(n, -1).contiguous(),
+            stored=flat,
             shape=(channels, height, width),
             ids=ids,
             scale=2 / 255 if is_bytes else factor,
             shift=-1.0 if is_bytes else 0.0,
+            origin=flat.new_full(flat.shape[1:], GREY, dtype=torch.float64)
+            if is_bytes
+            else flat.mean(0, dtype=torch.float64),
         )
 
-    def chunks(self, size: int | None = None) -> Iterator[tuple[int, Tensor]]:
-        """(first row number, rows as float64 (n, d)) for consecutive chunks of the data."""
-        size = size or max(32, CHUNK_ELEMENTS // self.rows.shape[1])
-        for start in range(0, len(self.rows), size):
-            yield start, self.rows[start : start + size].double()
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def rows(self, which: slice | Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+        """u of some pictures, (n, d)."""
+        taken = isinstance(which, Tensor)
+        stored = self.stored.index_select(0, which) if taken else self.stored[which]
+        if stored.dtype == torch.uint8:
+            return centred(stored).to(dtype)
+        return (stored.double() - self.origin).to(dtype)
+
+    def chunks(
+        self, size: int | None = None, dtype: torch.dtype = torch.float64
+    ) -> Iterator[tuple[int, Tensor]]:
+        """(first row number, u as (n, d)) for consecutive chunks of the data."""
+        size = size or max(32, CHUNK_ELEMENTS // self.stored.shape[1])
+        for start in range(0, len(self), size):
+            yield start, self.rows(slice(start, start + size), dtype)
+
+    def coordinates(self, x: Tensor) -> Tensor:
+        """x, (B, C, H, W) in picture units, as float64 (B, d) in stored units."""
+        return (x.reshape(x.shape[0], -1).double() - self.shift) / self.scale - self.origin
+
+    def pictures(self, u: Tensor) -> Tensor:
+        """`coordinates` undone: (B, d) in stored units as (B, d) in picture units."""
+        return (u + self.origin) * self.scale + self.shift
 
     def to(self, device: torch.device | str) -> "DataMatrix":
         """The same data on another device."""
-        return DataMatrix(
-            self.rows.to(device), self.shape, self.ids.to(device), self.scale, self.shift
-        )
+        stored, ids, origin = (part.to(device) for part in (self.stored, self.ids, self.origin))
+        return DataMatrix(stored, self.shape, ids, self.scale, self.shift, origin)

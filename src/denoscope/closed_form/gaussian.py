@@ -15,16 +15,8 @@ denoising error on the data.
 
 A direction without variance (lam = 0) is sent to the mean at every sigma > 0, and so in the limits:
 at sigma = 0 the denoiser is the projection on mu + span(U), at infinity the mean. Hence only the r
-directions with variance are kept, which is exact; N pictures give r <= min(N - 1, d). A direction
-counts where lam > eps d max(lam), the rounding of the eigenvalue problem itself.
-
-**The fit.** Moments of uint8 pictures are integers. With u the bytes, S = sum u and G = sum u u^T
-are exact, and so is N^2 Cov(u) = N G - S S^T in int64 (65025 N^2 < 2^63, to N = 11.9 million;
-beyond, and for latents, moments are formed in float64). The one rounding comes after, in the
-division by N^2: the fit has the same bits for any chunk and any order of the pictures. Where N <= d
-the same is done with the N x N products P = u u^T, centred on both sides, N^2 K =
-N^2 P - N (R 1^T + 1 R^T) + T with R the row sums of P and T their total; an eigenvector v of K then
-gives the direction (u - mean)^T v.
+directions with variance are kept, which is exact; N pictures give r <= min(N - 1, d). How they are
+found, exactly and in one pass over the data, is told in `principal`.
 """
 
 import torch
@@ -32,14 +24,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from denoscope.closed_form.data_matrix import DataMatrix
+from denoscope.closed_form.moments import Moments
+from denoscope.closed_form.principal import (
+    Principal,
+    Truncation,
+    leading,
+    principal_of_data,
+    principal_of_moments,
+)
 from denoscope.denoiser import Spec, check_call
 from denoscope.errors import InputError
-from denoscope.images import Pictures, integer_matmul, integer_moments
+from denoscope.images import Pictures
 
 __all__ = ["GaussianDenoiser"]
-
-EPS = torch.finfo(torch.float64).eps
-INT64 = 1 << 63
 
 
 class GaussianDenoiser:
@@ -77,27 +74,42 @@ class GaussianDenoiser:
         self.eigenvectors = eigenvectors.double()[:, order].contiguous()
         channels, height, width = mean.shape
         self.spec = Spec(name, (channels, height, width), citations=("Li et al. 2024",))
+        self.truncation: Truncation | None = None
         self._single = (self.mean.reshape(-1).float(), self.eigenvectors.float())
 
     @classmethod
-    def fit(cls, pictures: Pictures | Tensor, name: str = "gaussian") -> "GaussianDenoiser":
+    def fit(
+        cls, pictures: Pictures | Tensor, name: str = "gaussian", *, rank: int | None = None
+    ) -> "GaussianDenoiser":
         """The denoiser of the pictures' mean and 1/N covariance.
 
         pictures: Pictures, a uint8 tensor (N, C, H, W), or float latents (N, C, H, W). Solves the
         smaller of the N x N and the d x d eigenvalue problem, in float64.
 
-        Raises InputError where `pictures` is none of these or is not finite.
+        rank: keep that many leading directions only, found without a d x d matrix. `truncation` then
+        tells what is left out: those directions are sent to the mean, which on the data costs at
+        most truncation.variance * lam_rank / (lam_rank + sigma^2) in squared error a picture.
+
+        Raises InputError where `pictures` is none of these or is not finite, and unless 1 <= rank.
         """
         data = DataMatrix.of(pictures)
-        n, d = data.rows.shape
-        solve = _dual if n <= d else _primal
-        mean, lam, basis, floor = solve(data)
-        # Largest first, and no more directions than N pictures can span.
-        lam, basis = lam.flip(0)[: n - 1], basis.flip(1)[:, : n - 1]
-        keep = lam > max(EPS * d * float(lam.max()) if len(lam) else 0.0, floor)
-        lam, basis = lam[keep], basis[:, keep]
-        mean = (mean * data.scale + data.shift).reshape(data.shape)
-        return cls(mean, lam * data.scale**2, basis, name)
+        if rank is not None and rank < 1:
+            raise InputError(f"{rank} leading directions asked for: give 1 or more")
+        found = principal_of_data(data) if rank is None else leading(data, rank)
+        return cls._of(found.scaled(data), data.shape, name)
+
+    @classmethod
+    def of_moments(cls, moments: Moments, name: str = "gaussian") -> "GaussianDenoiser":
+        """The denoiser of uint8 pictures whose moments were counted, perhaps in parts."""
+        like = DataMatrix.of(torch.zeros(1, *moments.shape, dtype=torch.uint8))
+        found = principal_of_moments(moments, like.origin)
+        return cls._of(found.scaled(like), moments.shape, name)
+
+    @classmethod
+    def _of(cls, found: Principal, shape: tuple[int, int, int], name: str) -> "GaussianDenoiser":
+        made = cls(found.mean.reshape(shape), found.variances, found.axes, name)
+        made.truncation = found.truncation
+        return made
 
     @property
     def rank(self) -> int:
@@ -135,63 +147,16 @@ class GaussianDenoiser:
 
     def to(self, device: torch.device | str) -> "GaussianDenoiser":
         """The same denoiser on another device."""
-        return GaussianDenoiser(
+        moved = GaussianDenoiser(
             self.mean.to(device),
             self.eigenvalues.to(device),
             self.eigenvectors.to(device),
             self.spec.name,
         )
+        moved.truncation = self.truncation
+        return moved
 
     def _level(self, sigma: float) -> Tensor:
         level = torch.as_tensor(sigma, dtype=torch.float64, device=self.mean.device).reshape(1)
         check_call(self.spec, self.mean[None], level)
         return level
-
-
-def _primal(data: DataMatrix) -> tuple[Tensor, Tensor, Tensor, float]:
-    """Mean (d,), eigenvalues ascending and eigenvectors (d, d) of the covariance, and the floor.
-
-    All in stored units. The floor is the variance that may be nothing but the rounding of the mean:
-    nought where moments are exact.
-    """
-    n = len(data.rows)
-    if data.rows.dtype == torch.uint8 and 65025 * n**2 < INT64:
-        sums, products = integer_moments(data.rows)
-        covariance = (n * products - sums[:, None] * sums).double() / n**2
-        mean, floor = sums.double() / n, 0.0
-    else:
-        mean, floor = _mean_and_floor(data)
-        covariance = sum((rows - mean).T @ (rows - mean) for _, rows in data.chunks()) / n
-    lam, basis = torch.linalg.eigh(covariance)
-    return mean, lam, basis, floor
-
-
-def _dual(data: DataMatrix) -> tuple[Tensor, Tensor, Tensor, float]:
-    """The same through the N x N products, for N <= d; eigenvectors are (d, N)."""
-    n, d = data.rows.shape
-    if data.rows.dtype == torch.uint8 and 65025 * d * n**2 < INT64:
-        # In an order of their own, so that the fit has the same bits for any order they come in.
-        keys = [bytes(row) for row in data.rows.cpu().numpy()]
-        stored = data.rows[sorted(range(n), key=keys.__getitem__)]
-        products = integer_matmul(stored, stored)
-        sums = products.sum(1)
-        gram = (n * (n * products - sums[:, None] - sums) + sums.sum()).double() / n**3
-        mean, floor = stored.sum(0).double() / n, 0.0
-        centred = stored.double() - mean
-    else:
-        mean, floor = _mean_and_floor(data)
-        centred = data.rows.double() - mean
-        gram = centred @ centred.T / n
-    _, v = torch.linalg.eigh(gram)
-    # Columns of small variance come out of this product less than orthogonal. QR takes them from
-    # the largest on, so that it leaves the well-determined ones as they are.
-    basis = torch.linalg.qr(centred.T @ v.flip(1)).Q.flip(1)
-    lam = (centred @ basis).square().sum(0) / n
-    return mean, lam, basis, floor
-
-
-def _mean_and_floor(data: DataMatrix) -> tuple[Tensor, float]:
-    """Mean (d,) of latents, and the variance that the rounding of their sum can amount to."""
-    n, d = data.rows.shape
-    mean = torch.stack([rows.sum(0) for _, rows in data.chunks()]).sum(0) / n
-    return mean, d * (n * EPS * float(data.rows.abs().max())) ** 2

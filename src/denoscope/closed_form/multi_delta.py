@@ -10,32 +10,30 @@ is dD/dx = Cov(x0 | x) / sigma^2 = (sum_i w_i y_i y_i^T - D D^T) / sigma^2, symm
 semidefinite.
 
 **Accuracy.** At sigma = 0.002 the exponent is 10^8 in magnitude, and two near-duplicates are told
-apart by differences of order 1: float32 distances, expanded or not, are not enough. |x - y_i|^2 is
-expanded, but in float64, as |x|^2 - 2 a_i with a_i = x . y_i - |y_i|^2 / 2; |x|^2 is common to all
-pictures and never enters; uint8 pictures enter as integers with exact norms. Weights are summed in
-float64. For float32 x the last product, weights times pictures, is done in float32: its terms are
-all of one sign and it needs no more than 1e-5. For float64 x everything is float64.
+apart by differences of order 1: float32 distances, expanded or not, are not enough. They settle
+which pictures can matter, with a proven bound; those are measured again in float64 (`posterior`).
 
-**Cost.** The data are kept once, as uint8, and pass by in chunks. One pass costs two products of
-B N d multiplications; `posterior_at_levels` shares the first among levels, and skips most of the
-second at low noise.
+**Cost.** The data are kept once, as uint8, and pass by in chunks: once for the scores, two products
+of B N d multiplications for any number of levels (`scores`), and once more for the means of those
+levels at which many pictures matter, one product a level. At low noise a mean costs next to nothing.
 """
+
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from denoscope.closed_form.data_matrix import DataMatrix
-from denoscope.closed_form.posterior import (
-    LOWEST,
-    Accumulator,
-    Posterior,
-    unnormalized_weights,
-)
+from denoscope.closed_form.posterior import Posterior, posteriors_of, unnormalized_weights
+from denoscope.closed_form.scores import Queries
 from denoscope.denoiser import Spec, check_call
 from denoscope.errors import InputError
 from denoscope.images import Pictures
 
 __all__ = ["MultiDeltaDenoiser"]
+
+LOWEST = -1e150  # below any score, and finite when divided by a variance squared
 
 
 class MultiDeltaDenoiser:
@@ -64,36 +62,20 @@ class MultiDeltaDenoiser:
 
     def __len__(self) -> int:
         """N, the number of pictures."""
-        return len(self._data.rows)
+        return len(self._data)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x0_hat, (B, C, H, W), in x's dtype. sigma: (B,) or (1,), from 0 to infinity.
 
-        Plain differentiable operations: jvp, vjp and jacrev give Cov(x0 | x) / sigma^2. Reverse
+        float64 x takes the formula as it stands, in float64; other x the way of `posterior`, with
+        the derivatives of that formula: jvp, vjp and jacrev give Cov(x0 | x) / sigma^2. Reverse
         mode keeps the data in float64 until backward. Raises InputError on a wrong shape,
         SigmaOutOfRange on a negative or NaN level.
         """
         check_call(self.spec, x, sigma)
-        z, variance, tie = self._stored_units(x, sigma)
-        working = torch.float64 if x.dtype == torch.float64 else torch.float32
-        top = torch.full_like(tie, LOWEST)
-        total, mean = torch.zeros_like(tie), torch.zeros_like(z)
-        for start, rows in self._data.chunks(self._chunk):
-            score = z @ rows.T - self._half_norms[start : start + len(rows)]
-            # Maxima cancel in the ratios below, so no derivative flows through them.
-            chunk_top = score.detach().amax(1, keepdim=True)
-            risen = torch.maximum(top, chunk_top)
-            weights = unnormalized_weights(score - chunk_top, variance, tie)
-            chunk_total = weights.sum(1, keepdim=True)
-            # Normalized before the float32 product: rounding there cannot make weights that are
-            # settled, as on one picture at low noise, look as if they moved with x.
-            chunk_mean = ((weights / chunk_total).to(working) @ rows.to(working)).double()
-            chunk_total = chunk_total * unnormalized_weights(chunk_top - risen, variance, tie)
-            total = total * unnormalized_weights(top - risen, variance, tie) + chunk_total
-            mean = mean + chunk_total / total * (chunk_mean - mean)
-            top = risen
-        mean = mean * self._data.scale + self._data.shift
-        return mean.reshape(x.shape).to(x.dtype)
+        if x.dtype == torch.float64:
+            return self._formula(x, sigma)
+        return _Mean.apply(x, sigma, self)
 
     @torch.no_grad()
     def posterior(self, x: Tensor, sigma: Tensor, k: int = 1) -> Posterior:
@@ -103,12 +85,8 @@ class MultiDeltaDenoiser:
         """
         check_call(self.spec, x, sigma)
         self._check_k(k)
-        z, variance, tie = self._stored_units(x, sigma)
-        sums = Accumulator(z, variance, tie, k)
-        for start, rows in self._data.chunks(self._chunk):
-            score = z @ rows.T - self._half_norms[start : start + len(rows)]
-            sums.add(score, start, rows if x.dtype == torch.float64 else rows.float())
-        return sums.finish(self._data, x)
+        levels = sigma.to(x.device).double().expand(len(x))[None] / self._data.scale
+        return self._posteriors(self._data.coordinates(x), None, levels, k, x.dtype)[0]
 
     @torch.no_grad()
     def posterior_at_levels(
@@ -118,11 +96,10 @@ class MultiDeltaDenoiser:
         sigmas: Tensor,
         k: int = 1,
     ) -> list[Posterior]:
-        """`posterior(x0 + sigma * eps, sigma, k)` for each sigma, in one pass over the data.
+        """`posterior(x0 + sigma * eps, sigma, k)` for each sigma, for two products in all.
 
-        The products of x0 and eps with the data serve every level. x0 + sigma * eps is formed in
-        float64, not in x0's dtype. sigmas: (L,), each from 0 to below infinity. Raises as
-        `posterior`.
+        x0 + sigma * eps is formed in float64, not in x0's dtype. sigmas: (L,), each from 0 to below
+        infinity. Raises as `posterior`.
         """
         if x0.shape != eps.shape or sigmas.ndim != 1 or not bool(sigmas.isfinite().all()):
             raise InputError(
@@ -132,21 +109,46 @@ class MultiDeltaDenoiser:
         for sigma in sigmas:
             check_call(self.spec, x0, sigma[None])
         self._check_k(k)
-        levels = sigmas.double().to(x0.device).tolist()
-        scale, shift = self._data.scale, self._data.shift
-        z0 = (x0.reshape(len(x0), -1).double() - shift) / scale
-        direction = eps.reshape(len(eps), -1).double() / scale
-        sums = []
-        for level in levels:
-            z = z0 + level * direction
-            sums.append(Accumulator(z, *self._variance_and_tie(z, z.new_tensor([level])), k))
+        # eps is noise in picture units, x0 a place: only the latter is shifted. Both scale alike.
+        levels = sigmas.to(x0.device).double()[:, None].expand(-1, len(x0)) / self._data.scale
+        slope = eps.reshape(len(eps), -1).double()
+        return self._posteriors(self._data.coordinates(x0), slope, levels, k, x0.dtype)
+
+    def _posteriors(
+        self, clean: Tensor, slope: Tensor | None, levels: Tensor, k: int, dtype: torch.dtype
+    ) -> list[Posterior]:
+        exact = dtype if dtype == torch.float64 else torch.float32
+        queries = Queries(clean, slope, levels, exact)
+        found = posteriors_of(self._data, self._half_norms, queries, k, self._chunk)
+        return [replace(one, x0_hat=one.x0_hat.to(dtype)) for one in found]
+
+    def _formula(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Eq. 5 in float64, of differentiable operations, with a running maximum over chunks."""
+        z = self._data.coordinates(x)
+        variance = (sigma.to(x.device).double().reshape(-1, 1) / self._data.scale) ** 2
+        magnitude = z.detach().square().sum(1, keepdim=True) + 2 * self._half_norms.max()
+        tie = torch.finfo(torch.float64).eps * z.shape[1] * magnitude
+        top = torch.full_like(tie, LOWEST)
+        total, mean = torch.zeros_like(tie), torch.zeros_like(z)
         for start, rows in self._data.chunks(self._chunk):
-            clean = z0 @ rows.T - self._half_norms[start : start + len(rows)]
-            slope = direction @ rows.T
-            values = rows if x0.dtype == torch.float64 else rows.float()
-            for level, accumulator in zip(levels, sums, strict=True):
-                accumulator.add(torch.add(clean, slope, alpha=level), start, values)
-        return [accumulator.finish(self._data, x0) for accumulator in sums]
+            score = z @ rows.T - self._half_norms[start : start + len(rows)]
+            # Maxima cancel in the ratios below, so no derivative flows through them.
+            chunk_top = score.detach().amax(1, keepdim=True)
+            risen = torch.maximum(top, chunk_top)
+            weights = unnormalized_weights(score - chunk_top, variance, tie)
+            chunk_total = weights.sum(1, keepdim=True)
+            # Normalized before the product: rounding there cannot make weights that are settled,
+            # as on one picture at low noise, look as if they moved with x.
+            chunk_mean = (weights / chunk_total) @ rows
+            chunk_total = chunk_total * unnormalized_weights(chunk_top - risen, variance, tie)
+            total = total * unnormalized_weights(top - risen, variance, tie) + chunk_total
+            mean = mean + chunk_total / total * (chunk_mean - mean)
+            top = risen
+        return self._data.pictures(mean).reshape(x.shape)
+
+    def _check_k(self, k: int) -> None:
+        if not 1 <= k <= len(self):
+            raise InputError(f"{k} nearest pictures asked of {len(self)}; give 1 to {len(self)}")
 
     def to(self, device: torch.device | str) -> "MultiDeltaDenoiser":
         """The same denoiser with its data on another device."""
@@ -155,16 +157,46 @@ class MultiDeltaDenoiser:
         moved._half_norms, moved.spec = self._half_norms.to(device), self.spec
         return moved
 
-    def _stored_units(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x as (B, d), sigma^2 as (B, 1) or (1, 1), and the rounding of a score as (B, 1)."""
-        z = (x.reshape(x.shape[0], -1).double() - self._data.shift) / self._data.scale
-        return z, *self._variance_and_tie(z, sigma.to(x.device))
 
-    def _variance_and_tie(self, z: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        variance = (sigma.double().reshape(-1, 1) / self._data.scale) ** 2
-        magnitude = z.detach().square().sum(1, keepdim=True) + 2 * self._half_norms.max()
-        return variance, torch.finfo(torch.float64).eps * z.shape[1] * magnitude
+class _Mean(torch.autograd.Function):
+    """The posterior mean of float32 x, with the derivatives of the float64 formula."""
 
-    def _check_k(self, k: int) -> None:
-        if not 1 <= k <= len(self):
-            raise InputError(f"{k} nearest pictures asked of {len(self)}; give 1 to {len(self)}")
+    @staticmethod
+    def forward(x: Tensor, sigma: Tensor, denoiser: MultiDeltaDenoiser) -> Tensor:
+        return denoiser.posterior(x, sigma).x0_hat
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, sigma, ctx.denoiser = inputs
+        ctx.save_for_backward(x, sigma)
+        ctx.save_for_forward(x, sigma)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, sigma = ctx.saved_tensors
+        pull = torch.func.vjp(ctx.denoiser._formula, x.double(), sigma.double())[1]
+        to_x, to_sigma = pull(grad.double())
+        return to_x.to(x.dtype), to_sigma.to(sigma.dtype), None
+
+    @staticmethod
+    def jvp(ctx: Any, to_x: Tensor | None, to_sigma: Tensor | None, _: None) -> Tensor:
+        x, sigma = ctx.saved_tensors
+        along = [
+            torch.zeros_like(of, dtype=torch.float64) if tangent is None else tangent.double()
+            for tangent, of in ((to_x, x), (to_sigma, sigma))
+        ]
+        # Forward mode does not nest in all its forms: the transpose of the (linear) pullback.
+        pull = torch.func.vjp(ctx.denoiser._formula, x.double(), sigma.double())[1]
+        push = torch.func.vjp(pull, torch.zeros_like(x, dtype=torch.float64))[1]
+        return push(tuple(along))[0].to(x.dtype)
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple[int | None, ...], x: Tensor, sigma: Tensor, denoiser: Any):
+        n = info.batch_size
+        both = [
+            t.expand(n, *t.shape) if dim is None else t.movedim(dim, 0)
+            for t, dim in zip((x, sigma), dims[:2], strict=True)
+        ]
+        rows = both[0].flatten(0, 1)
+        levels = both[1].expand(n, both[0].shape[1]).flatten()
+        return _Mean.apply(rows, levels, denoiser).unflatten(0, (n, -1)), 0

@@ -1,13 +1,21 @@
-"""The posterior over a data set's pictures given a noisy one, gathered chunk by chunk.
+"""The posterior over a data set's pictures given noisy ones, and how much of it must be exact.
 
-With the pictures as prior, x = y_I + sigma eps has the posterior
+**Few pictures matter at low noise.** Those whose float32 score (`Scores`) lies more than T sigma^2
++ 2 bound below the largest have weights below exp(-T) of the largest; with T = log(10 N / goal) all
+of them together hold less than goal / 10 of the weight. They are left out, which moves the mean by
+at most that share of the data's diameter. The others become a list of pairs (query, picture), which
+is scored again in float64, and whose weights and part of the mean are float64: near-duplicates,
+which float32 cannot tell apart, are all in the list.
 
-    P(I = i | x) = w_i = softmax_i( -|x - y_i|^2 / (2 sigma^2) ).
+**Many matter at high noise**: more than `DENSE` of them. Their mean is one product of the float32
+weights of all such queries with the data. Rounding moves a log-weight by some delta = rounding /
+sigma^2 (a twelfth of it for d = 784 and 3072, root mean square), so this is done where delta < 10
+goal only; elsewhere, as inside a large group of near-duplicates, all scores are formed in float64.
+Roundings of many pictures average out; of pictures that hold more than (goal / delta)^2
+of the weight they do not, and these are scored again all the same. What is left moves the mean by
+less than goal of the data's spread, by the square root of the sum of squares w^2 delta^2.
 
-What enters here is the score a_i = x . y_i - |y_i|^2 / 2, which is -|x - y_i|^2 / 2 up to a term
-common to all pictures. `Accumulator` keeps a running maximum of a and sums of exp((a_i - max) /
-sigma^2), rescaled when the maximum rises, so nothing overflows at any sigma and the result does not
-depend on the chunks beyond float64 rounding.
+goal is 1e-5 for float32 queries; 1e-9 for float64, whose scores and means are float64 throughout.
 """
 
 import math
@@ -18,11 +26,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from denoscope.closed_form.data_matrix import DataMatrix
+from denoscope.closed_form.scores import Queries, Scores, pair_blocks
 
-__all__ = ["Accumulator", "Posterior", "unnormalized_weights"]
+__all__ = ["Posterior", "posteriors_of", "unnormalized_weights"]
 
-LOWEST = torch.finfo(torch.float64).min
-NEGLIGIBLE = 1e-18  # relative to the largest weight: N of them together stay far below 1e-5
+GOAL = {torch.float32: 1e-5, torch.float64: 1e-9}
+DENSE = 1 / 32  # of the pictures: from here on a product is cheaper than a list
+HELD = 1 << 26  # bytes of scores held at a time, and as much again of slopes
+SCANNED = 1 << 20  # scores looked at together: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -47,11 +58,34 @@ class Posterior:
     log_density: Float[Tensor, " B"]
 
 
+def posteriors_of(
+    data: DataMatrix, half_norms: Tensor, queries: Queries, k: int, chunk: int | None = None
+) -> list[Posterior]:
+    """The posterior at each of the queries' L levels, with the k nearest pictures.
+
+    half_norms: float64 (N,), |u|^2 / 2. Working memory: `HELD` twice over, and the results.
+    """
+    width = torch.finfo(queries.dtype).bits // 8
+    parts = []
+    for part in queries.split(max(1, HELD // width // len(data))):
+        scores = Scores(data, half_norms, part, chunk)
+        listed = _scan(scores, k)
+        if listed is None:
+            scores = Scores(data, half_norms, part, chunk, exact=True)
+            listed = _scan(scores, k)
+            assert listed is not None
+        parts.append(_posteriors(scores, k, chunk, *listed))
+    return [
+        Posterior(**{name: torch.cat([part[name][level] for part in parts]) for name in parts[0]})
+        for level in range(len(queries.sigma))
+    ]
+
+
 def unnormalized_weights(gap: Tensor, variance: Tensor, tie: Tensor) -> Tensor:
-    """exp(gap / variance) for gap = a - max(a) <= 0, (B, n); where variance is 0 its limit.
+    """exp(gap / variance) for gap = a - max(a) <= 0; where variance is 0 its limit.
 
     The limit is 1 for the nearest pictures and 0 for others; gaps up to `tie`, the rounding of the
-    scores, count as equally near. variance, tie: (B, 1) or (1, 1).
+    scores, count as equally near. variance and tie broadcast with gap.
     """
     zero = variance == 0
     if not bool(zero.any()):
@@ -60,68 +94,126 @@ def unnormalized_weights(gap: Tensor, variance: Tensor, tie: Tensor) -> Tensor:
     return torch.where(zero, (gap >= -tie).to(gap.dtype), smooth)
 
 
-class Accumulator:
-    """Sums over the pictures for B noisy pictures, in the stored units of `DataMatrix`.
+def _posteriors(
+    scores: Scores, k: int, chunk: int | None, dense: Tensor, query: Tensor, picture: Tensor
+) -> dict[str, Tensor]:
+    """Each field of `Posterior` as (L, B, ...), from what `_scan` lists."""
+    data, queries = scores.data, scores.queries
+    shape = queries.sigma.shape
+    variance, tie = queries.sigma.flatten().square(), scores.tie.flatten()
+    score = scores.again(query, picture)
+    top = score.new_full((shape.numel(),), -math.inf).scatter_reduce(0, query, score, "amax")
+    weights = unnormalized_weights(score - top[query], variance[query], tie[query])
 
-    z: float64 (B, d). variance: (B, 1) or (1, 1), sigma^2. tie: (B, 1), the rounding of a score.
-    k: how many nearest to keep.
+    mean, total, squares = _dense_sums(scores, dense, top, chunk)
+    # Listed pairs of dense queries are in these sums already, with their float32 weights.
+    twice = dense.flatten()[query].nonzero()[:, 0]
+    gap = scores.of_pairs(query[twice], picture[twice]) - top[query[twice]].to(scores.dtype)
+    coarse = torch.zeros_like(weights)
+    coarse[twice] = torch.exp(gap / variance[query[twice]].to(scores.dtype)).double()
+    correction = weights - coarse
+    total.index_add_(0, query, correction)
+    squares.index_add_(0, query, weights.square() - coarse.square())
+    for block in pair_blocks(len(query), data):
+        rows = data.rows(picture[block]).mul_(correction[block, None])
+        mean.index_add_(0, query[block], rows)
+
+    # The first k pairs of each query, best first.
+    order = score.argsort(descending=True, stable=True)
+    order = order[query[order].argsort(stable=True)]
+    counts = torch.bincount(query, minlength=shape.numel())
+    first = order[(counts.cumsum(0) - counts)[:, None] + torch.arange(k, device=order.device)]
+    # Distances are formed anew as differences: near a picture the score alone would cancel.
+    z = queries.at(torch.arange(shape.numel(), device=query.device))
+    distances = torch.stack(
+        [torch.linalg.vector_norm(z - data.rows(row), dim=1) for row in picture[first].T], dim=1
+    )
+    density = _log_density(distances[:, 0], variance, total, tie, data)
+    mean = data.pictures(mean.div_(total[:, None])).to(queries.dtype)
+    return {
+        "x0_hat": mean.reshape(*shape, *data.shape),
+        "nearest": data.ids[picture[first]].reshape(*shape, k),
+        "distances": (distances * data.scale).reshape(*shape, k),
+        "weights": (weights[first] / total[:, None]).reshape(*shape, k),
+        "effective_number": (total.square() / squares).reshape(shape),
+        "log_density": density.reshape(shape),
+    }
+
+
+def _scan(scores: Scores, k: int) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Which queries are dense, (L, B), and the pairs to score again: (query, picture), (P,) each.
+
+    Every query has its k nearest pictures in the list. None where float32 scores round too much for
+    a query at which many pictures matter, so that they would all have to be in the list.
     """
+    n, goal = len(scores.data), GOAL[scores.queries.dtype]
+    reach, step = math.log(10 * n / goal), max(1, SCANNED // n)
+    levels, count = scores.queries.sigma.shape
+    dense = torch.zeros_like(scores.queries.sigma, dtype=torch.bool)
+    query, picture = [], []
+    for level in range(levels):
+        for start in range(0, count, step):
+            rows = slice(start, start + step)
+            variance = scores.queries.sigma[level, rows, None].square()
+            rounding = scores.rounding[level, rows, None]
+            score = scores.of(level, rows, slice(None))
+            best = score.amax(1, True) if k == 1 else score.topk(k, dim=1).values
+            top, last = best[:, :1], best[:, -1:].double() - 2 * scores.bound[level, rows, None]
+            floor = torch.minimum(last, last - best[:, -1:] + top - reach * variance)
+            listed = score >= floor.to(score.dtype)
+            crowded = (listed.sum(1, keepdim=True) > DENSE * n) & (variance > 0)
+            many = crowded & (rounding <= 10 * goal * variance)
+            if scores.dtype == torch.float32 and bool((crowded & ~many).any()):
+                return None
+            if bool(many.any()):
+                weights = torch.exp((score - top) / variance.to(score.dtype))
+                heavy = (goal * variance / rounding).square() * weights.sum(1, keepdim=True)
+                kept = (weights > heavy.to(score.dtype)) | (score >= last.to(score.dtype))
+                listed = torch.where(many, kept, listed)
+            dense[level, rows] = many[:, 0]
+            row, column = listed.nonzero().unbind(1)
+            query.append(row + level * count + start)
+            picture.append(column)
+    return dense, torch.cat(query), torch.cat(picture)
 
-    def __init__(self, z: Tensor, variance: Tensor, tie: Tensor, k: int) -> None:
-        self.z, self.variance, self.tie, self.k = z, variance, tie, k
-        self.top, self.mean = torch.full_like(tie, LOWEST), torch.zeros_like(z)
-        self.total, self.squares = torch.zeros_like(tie), torch.zeros_like(tie)
-        self.best_score = self.top[:, :0]
-        self.best_row = self.best_score.long()
 
-    def add(self, score: Tensor, start: int, values: Tensor) -> None:
-        """Take in rows start, start + 1, ... of the data.
+def _dense_sums(
+    scores: Scores, dense: Tensor, top: Tensor, chunk: int | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """sum w u, (L B, d), sum w and sum w^2, (L B,), with w = exp((a - top) / sigma^2).
 
-        score: float64 (B, n), x . u - |u|^2 / 2. values: (n, d), the rows, in the dtype in which
-        the weighted mean is to be formed.
-        """
-        score_top, best = score.topk(min(self.k, score.shape[1]), dim=1)
-        score_top = torch.cat([self.best_score, score_top], dim=1)
-        best = torch.cat([self.best_row, best + start], dim=1)
-        self.best_score, kept = score_top.topk(min(self.k, score_top.shape[1]), dim=1)
-        self.best_row = best.gather(1, kept)
+    Nought for queries that are not dense. A level with dense rows goes through the product whole.
+    """
+    (levels, rows), d = dense.shape, scores.data.stored.shape[1]
+    mean, total, squares = (top.new_zeros(levels, rows, size) for size in (d, 1, 1))
+    chosen = dense.any(1).nonzero()[:, 0].tolist()
+    variance = scores.queries.sigma.square()[..., None].to(scores.dtype)
+    highest = top.reshape(levels, rows, 1).to(scores.dtype)
+    sums = variance.new_zeros(len(chosen) * rows, d)
+    for start, values in scores.data.chunks(chunk, scores.dtype) if chosen else ():
+        weights = values.new_empty(len(chosen), rows, len(values))
+        for place, level in enumerate(chosen):
+            columns = slice(start, start + len(values))
+            gap = scores.of(level, slice(None), columns) - highest[level]
+            torch.exp(gap.div_(variance[level]), out=weights[place])
+        total[chosen] += weights.sum(2, keepdim=True, dtype=torch.float64)
+        squares[chosen] += weights.square().sum(2, keepdim=True, dtype=torch.float64)
+        sums.addmm_(weights.flatten(0, 1), values)
+    mean[chosen] = sums.reshape(len(chosen), rows, d).double()
+    for part in (mean, total, squares):
+        part[~dense] = 0.0
+    return mean.flatten(0, 1), total.flatten(), squares.flatten()
 
-        top = torch.maximum(self.top, self.best_score[:, :1])
-        shrink = unnormalized_weights(self.top - top, self.variance, self.tie)
-        weights = unnormalized_weights(score - top, self.variance, self.tie)
-        self.top = top
-        self.total = self.total * shrink + weights.sum(1, keepdim=True)
-        self.squares = self.squares * shrink**2 + weights.square().sum(1, keepdim=True)
-        # At low noise a handful of pictures carry all the weight: only these are averaged.
-        active = (weights.amax(0) > NEGLIGIBLE).nonzero().squeeze(1)
-        if 2 * len(active) < len(values):
-            weights, values = weights[:, active], values[active]
-        self.mean.mul_(shrink).add_(weights.to(values.dtype) @ values)
 
-    def finish(self, data: DataMatrix, like: Tensor) -> Posterior:
-        """The posterior given all rows; x0_hat takes the shape and dtype of `like`."""
-        n, d = data.rows.shape
-        # Distances are formed anew as differences: near a picture the score alone would cancel.
-        distances = torch.stack(
-            [torch.linalg.vector_norm(self.z - data.rows[row], dim=1) for row in self.best_row.T],
-            dim=1,
-        )
-        weights = unnormalized_weights(self.best_score - self.top, self.variance, self.tie)
-        nearest = distances[:, :1]
-        log_density = (
-            -(nearest**2) / (2 * self.variance)
-            + self.total.log()
-            - math.log(n)
-            - d / 2 * torch.log(2 * math.pi * self.variance * data.scale**2)
-        )
-        on_picture = torch.where(nearest**2 <= 2 * self.tie, math.inf, -math.inf)
-        log_density = torch.where(self.variance == 0, on_picture, log_density)
-        mean = self.mean / self.total * data.scale + data.shift
-        return Posterior(
-            x0_hat=mean.reshape(like.shape).to(like.dtype),
-            nearest=data.ids[self.best_row],
-            distances=distances * data.scale,
-            weights=weights / self.total,
-            effective_number=(self.total**2 / self.squares).squeeze(1),
-            log_density=log_density.squeeze(1),
-        )
+def _log_density(
+    nearest: Tensor, variance: Tensor, total: Tensor, tie: Tensor, data: DataMatrix
+) -> Tensor:
+    """log p(x; sigma), (L B,). nearest: the smallest distance. total: sum of exp(gap / sigma^2)."""
+    density = (
+        -nearest.square() / (2 * variance)
+        + total.log()
+        - math.log(len(data))
+        - data.stored.shape[1] / 2 * torch.log(2 * math.pi * variance * data.scale**2)
+    )
+    on_picture = torch.where(nearest.square() <= 2 * tie, math.inf, -math.inf)
+    return torch.where(variance == 0, on_picture, density)

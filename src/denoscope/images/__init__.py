@@ -10,7 +10,7 @@ from denoscope.images.duplicates import (
     duplicate_threshold,
     near_duplicate_groups,
 )
-from denoscope.images.integers import integer_matmul, integer_moments
+from denoscope.images.integers import centred, integer_matmul, integer_moments
 from denoscope.images.named import NAMED
 from denoscope.images.opening import open_images
 from denoscope.images.pictures import Pictures, split_permutation
@@ -24,6 +24,7 @@ __all__ = [
     "MixturePictures",
     "Pictures",
     "cache_folder",
+    "centred",
     "contained",
     "distance_blocks",
     "duplicate_threshold",

@@ -3,12 +3,18 @@
 Sums of uint8 products are integers, so they can be exact and the same for any chunk, order or
 number of workers. Values are centred first, v - 128 in int8, where a product is at most 2^14:
 
-fast    int8 `torch._int_mm`, whose int32 sums hold for contractions of up to 131,071. It saturates
-        silently on processors without VNNI, so a probe over the full range decides, once a device.
-else    float32 in contractions of at most 1,024, whose sums stay within 2^24, where float32 still
-        holds every integer, whatever the order of summation (TF32 and bf16 hold int8 values too).
+int8     `torch._int_mm`, whose int32 sums hold for contractions of up to 131,071. It saturates
+         silently on some processors without VNNI, and on others without it is exact and thirty
+         times slower than float32, so a probe over the full range with a clock decides, once a
+         device.
+float32  otherwise, in contractions of at most 1,024, whose sums stay within 2^24, where float32
+         still holds every integer, whatever the order of summation (TF32 and bf16 hold int8 values
+         too).
+
+Both are exact, so which one is taken shows in the time alone.
 """
 
+import time
 from functools import cache
 
 import torch
@@ -28,8 +34,8 @@ __all__ = [
 
 INT32_CONTRACTION = 131_064  # largest multiple of 8 with 2^14 * n < 2^31
 FLOAT32_CONTRACTION = 1_024  # 2^14 * 1024 = 2^24
-CHUNK_BYTES = 1 << 25
-GRAM_BLOCK = 1_024
+CHUNK_BYTES = 1 << 23
+GRAM_PANEL = 512  # columns of the second moment at a time: half of it is mirrored, not multiplied
 
 
 def integer_matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -47,26 +53,30 @@ def integer_matmul(a: Tensor, b: Tensor) -> Tensor:
 def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tuple[Tensor, Tensor]:
     """Exact sum x_i, int64 (d,), and sum x_i x_i^T, int64 (d, d), of uint8 pictures, d = C H W.
 
-    Streams over the pictures, `chunk` at a time (by default about 32 MB); the result has the same
-    bits for any chunk. With mean = sum / N the covariance of eq. 6 is gram / N - mean mean^T.
+    Streams over the pictures once, `chunk` at a time (by default about 8 MB); the result has the
+    same bits for any chunk, and that of a whole set is the sum of those of its parts. With mean =
+    sum / N the covariance of eq. 6 is gram / N - mean mean^T.
     """
     count = len(pixels)
     first = uint8_rows(pixels, slice(0, 1))
     d, device = first.shape[1], first.device
-    step = min(chunk or max(64, CHUNK_BYTES // d), INT32_CONTRACTION)
+    int8 = int8_pays(device)
+    longest = INT32_CONTRACTION if int8 else FLOAT32_CONTRACTION
+    step = min(chunk or max(longest, CHUNK_BYTES // d), longest)
     total = torch.zeros(d, dtype=torch.int64, device=device)
-    gram = torch.zeros(d, d, dtype=torch.int64, device=device)
+    # Whole numbers below 2^53 (2^39 pictures), which float64 holds, and float32 is added to fast.
+    gram = torch.zeros(d, d, dtype=torch.float64, device=device)
     for start in range(0, count, step):
-        columns = centred(uint8_rows(pixels, slice(start, start + step))).T.contiguous()
-        total += columns.sum(dim=1, dtype=torch.int64)
-        for i in range(0, d, GRAM_BLOCK):  # the blocks on and above the diagonal
-            for j in range(i, d, GRAM_BLOCK):
-                block = centred_products(columns[i : i + GRAM_BLOCK], columns[j : j + GRAM_BLOCK])
-                gram[i : i + GRAM_BLOCK, j : j + GRAM_BLOCK] += block
-    for i in range(0, d, GRAM_BLOCK):
-        for j in range(i + GRAM_BLOCK, d, GRAM_BLOCK):
-            above = gram[i : i + GRAM_BLOCK, j : j + GRAM_BLOCK]
-            gram[j : j + GRAM_BLOCK, i : i + GRAM_BLOCK] = above.T
+        rows = centred(uint8_rows(pixels, slice(start, start + step)))
+        total += rows.sum(dim=0, dtype=torch.int64)
+        columns = rows.T.contiguous() if int8 else rows.float().T
+        multiply = _int8 if int8 else torch.matmul
+        for i in range(0, d, GRAM_PANEL):  # on and above the diagonal
+            panel = columns[i : i + GRAM_PANEL]
+            others = columns[i:] if int8 else columns[i:].T
+            gram[i : i + GRAM_PANEL, i:] += multiply(panel, others)
+    gram = gram.triu_().long()
+    gram += gram.triu(1).T
     gram += (128 * total)[:, None]
     gram += (128 * total)[None, :]
     gram += 128 * 128 * count
@@ -100,8 +110,8 @@ def centred_products(a: Tensor, b: Tensor) -> Tensor:
         raise InputError(
             f"rows of {a.shape[1]} and of {b.shape[1]} values; give pictures of one shape"
         )
-    fast = int8_is_exact(a.device)
-    multiply, limit = (_int8, INT32_CONTRACTION) if fast else (_float32, FLOAT32_CONTRACTION)
+    int8 = int8_pays(a.device)
+    multiply, limit = (_int8, INT32_CONTRACTION) if int8 else (_float32, FLOAT32_CONTRACTION)
     d = a.shape[1]
     if d <= limit:
         return multiply(a, b).to(torch.int32)
@@ -113,6 +123,22 @@ def centred_products(a: Tensor, b: Tensor) -> Tensor:
 
 
 @cache
+def int8_pays(device: torch.device) -> bool:
+    """Whether int8 products are exact on this device and faster than those of float32."""
+    if not int8_is_exact(device):
+        return False
+    a = torch.full((512, 1024), -128, dtype=torch.int8, device=device)
+    seconds = []
+    for multiply in (_int8, _float32):
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            int(multiply(a, a)[0, 0])  # waits for the device
+            times.append(time.perf_counter() - started)
+        seconds.append(min(times))
+    return seconds[0] < seconds[1]
+
+
 def int8_is_exact(device: torch.device) -> bool:
     """Whether int8 products are exact on this device over the full range: tried, not assumed."""
     generator = torch.Generator().manual_seed(0)

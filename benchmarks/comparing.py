@@ -1,0 +1,141 @@
+"""Ours and a rival on the same inputs, in turn, in one process; and the page drawn from what came out.
+
+Each pair of runs gives one ratio, so that a machine that slows down slows both. The first pair warms up
+and is thrown away.
+"""
+
+import argparse
+import json
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from audit_share import RESULTS, machine
+from doc_blocks import fill_block, markdown_table
+from torch import Tensor
+
+from denoscope.tables import write_file
+
+__all__ = [
+    "PAGE",
+    "Row",
+    "arguments",
+    "best_of",
+    "in_turn",
+    "keep",
+    "page_of",
+    "peak_bytes",
+    "synthetic_pictures",
+]
+
+PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
+Row = dict[str, Any]
+
+
+def in_turn(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> Row:
+    """Median seconds of both, and median and extremes of theirs / ours, over `repeats` pairs."""
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats + 1)][1:]
+    ratios = [b / a for a, b in pairs]
+    return {
+        "ours_seconds": round(statistics.median(a for a, _ in pairs), 4),
+        "rival_seconds": round(statistics.median(b for _, b in pairs), 4),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratio_range": [round(min(ratios), 2), round(max(ratios), 2)],
+        "repeats": repeats,
+    }
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def best_of(work: Callable[[], Any], repeats: int) -> float:
+    """The shortest of some runs: what a bound takes."""
+    return min(_seconds(work) for _ in range(repeats + 1))
+
+
+def peak_bytes(work: Callable[[], Any]) -> int:
+    """By how much the process grows, at most, while it works: resident memory, looked at every 5 ms."""
+    status = Path("/proc/self/statm")
+    if not status.is_file():
+        return -1
+    resident = lambda: int(status.read_text().split()[1]) * 4096  # noqa: E731
+    before, largest, done = resident(), [resident()], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.005):
+            largest.append(resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    work()
+    done.set()
+    watcher.join()
+    return max(largest) - before
+
+
+def synthetic_pictures(n: int, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
+    """uint8 (n, C, H, W) whose power falls with frequency as photographs' does: 1 / f^2."""
+    _, height, width = shape
+    generator = torch.Generator().manual_seed(seed)
+    fy, fx = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    amplitude = 1 / (fy.square() + fx.square()).sqrt().clamp(min=1 / max(height, width))
+    pictures = torch.empty(n, *shape, dtype=torch.uint8)
+    for start in range(0, n, 2048):
+        white = torch.randn(min(2048, n - start), *shape, generator=generator)
+        grey = white.mean(1, keepdim=True)  # channels of photographs are much alike
+        fields = torch.fft.irfft2(
+            torch.fft.rfft2(0.3 * white + grey) * amplitude, s=(height, width)
+        )
+        values = 120 + 60 * fields / fields.std()
+        pictures[start : start + len(values)] = values.round().clamp(0, 255).to(torch.uint8)
+    return pictures
+
+
+def arguments(doc: str | None, small: list[str] | None = None) -> argparse.Namespace:
+    """--small (sizes for tests: nothing is to be read off its times), --repeats, --threads, --out."""
+    parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
+    parser.add_argument("--small", action="store_true", help="small sizes, for correctness alone")
+    parser.add_argument("--repeats", type=int, default=5, help="pairs of runs a row")
+    parser.add_argument("--threads", type=int, help="torch threads (default: as torch chooses)")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    words = parser.parse_args(small)
+    if words.threads:
+        torch.set_num_threads(words.threads)
+    return words
+
+
+def keep(words: argparse.Namespace, name: str, claim: str, rows: list[Row], **more: Any) -> None:
+    """Write name.json into words.out; the page follows where it is the results' own folder."""
+    result = {"claim": claim, "small": words.small, **more, "machine": machine(), "rows": rows}
+    write_file(words.out / f"{name}.json", (json.dumps(result, indent=1) + "\n").encode())
+    if words.out == RESULTS and not words.small:
+        fill_block(PAGE, name, page_of(result))
+
+
+def page_of(result: dict[str, Any]) -> str:
+    """The claim, a table of the rows, and the machine."""
+    rows, where = result["rows"], result["machine"]
+    head = list(dict.fromkeys(key for row in rows for key in row))
+    table = markdown_table(
+        [name.replace("_", " ") for name in head],
+        [[_cell(row.get(key)) for key in head] for row in rows],
+    )
+    return (
+        f"{result['claim']}\n\n{table}\n\n{where['cpu']}, {where['threads']} threads, torch "
+        f"{where['torch']}, Python {where['python']}, {where['when'][:10]}."
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " to ".join(_cell(one) for one in value)
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,137 @@
+"""The multi-delta denoiser against the forms it is usually written in.
+
+    python benchmarks/multi_delta.py [--only 3072] [--small]
+
+The rivals are published algorithms in a few lines of float32: "expanded" (norms, one product, softmax,
+another product: the fastest known to us, as smalldiffusion 0.5.0 does it) and "cdist" (torch.cdist, softmax,
+product: deepinv 0.5.0's MMSE). Ten levels are ten calls of the rival and one of ours. Errors are relative to
+float64 brute force on four of the pictures, the worst of ten levels. The bound is the products that cannot be
+left out, in float32 at the rate of a large product on this machine: two, and one for each level at which more
+than 1/32 of the pictures weigh more than 1e-6 / N of the heaviest (`support`).
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from comparing import Row, arguments, best_of, in_turn, keep, peak_bytes, synthetic_pictures
+from torch import Tensor
+
+from denoscope.closed_form import MultiDeltaDenoiser
+from denoscope.noise import karras_levels
+
+__all__ = ["cdist", "expanded", "main", "rows_of"]
+
+Rival = Callable[[Tensor, Tensor, float], Tensor]
+
+
+def expanded(data: Tensor, x: Tensor, sigma: float) -> Tensor:
+    """softmax(-(|x|^2 + |y|^2 - 2 x.y) / (2 sigma^2)) @ y, float32."""
+    squared = data.norm(dim=1).square()[:, None] + x.norm(dim=1).square() - 2 * data @ x.T
+    return torch.softmax(-squared / (2 * sigma**2), dim=0).T @ data
+
+
+def cdist(data: Tensor, x: Tensor, sigma: float) -> Tensor:
+    """softmax(-cdist(x, y)^2 / (2 sigma^2)) @ y, float32."""
+    return torch.softmax(-torch.cdist(x, data).square() / (2 * sigma**2), dim=1) @ data
+
+
+def truth(data: Tensor, x: Tensor, sigma: float) -> tuple[Tensor, float]:
+    """The same by explicit differences in float64, and the share of pictures that matter."""
+    parts = [part.double() / 127.5 - 1 for part in data.split(4096)]
+    out, support = [], 0.0
+    for row in x.double():
+        squared = torch.cat([(part - row).square().sum(1) for part in parts])
+        exponent = -squared / (2 * sigma**2)
+        weights = torch.softmax(exponent, 0).split(4096)
+        out.append(sum((w @ part for w, part in zip(weights, parts, strict=True)), row * 0))
+        floor = exponent.max() - math.log(1e6 * len(data))
+        support += float((exponent > floor).double().mean()) / len(x)
+    return torch.stack(out), support
+
+
+def rows_of(
+    n: int, shape: tuple[int, int, int], batches: list[int], rival: Rival, repeats: int
+) -> list[Row]:
+    d = shape[0] * shape[1] * shape[2]
+    pixels = synthetic_pictures(n, shape)
+    data = pixels.flatten(1).float() / 127.5 - 1
+    ours, levels = MultiDeltaDenoiser(pixels), karras_levels(10)
+    a, b = torch.randn(1024, d), torch.randn(min(n, 1024), d)
+    rate = 2 * a.numel() * len(b) / best_of(lambda: a @ b.T, 3)
+    rows = []
+    for batch in batches:
+        x0 = synthetic_pictures(batch, shape, seed=1).float() / 127.5 - 1
+        eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(2))
+        noisy = [x0 + sigma * eps for sigma in levels.tolist()]
+
+        def theirs(noisy: list[Tensor] = noisy) -> None:
+            for x, sigma in zip(noisy, levels.tolist(), strict=True):
+                rival(data, x.flatten(1), sigma)
+
+        at_once = partial(ours.posterior_at_levels, x0, eps, levels)
+        found = at_once()
+        right = [
+            truth(pixels.flatten(1), x[:4].flatten(1), sigma)
+            for x, sigma in zip(noisy, levels.tolist(), strict=True)
+        ]
+        dense = sum(support > 1 / 32 for _, support in right)
+        bound = (2 + dense) * 2 * batch * n * d / rate
+        worst = max(
+            _error(one.x0_hat[:4], mean) for one, (mean, _) in zip(found, right, strict=True)
+        )
+        row: Row = {"n": n, "d": d, "batch": batch, "levels": "ten at once"}
+        row |= in_turn(at_once, theirs, repeats) | {"bound_seconds": round(bound, 4)}
+        row |= {"dense_levels": dense, "error": worst, "grown_mb": peak_bytes(at_once) >> 20}
+        rows.append(row)
+        print(row, flush=True)
+        for x, sigma, one, (mean, support) in zip(
+            noisy, levels.tolist(), found, right, strict=True
+        ):
+            level = torch.tensor([sigma])
+            row = {"n": n, "d": d, "batch": batch, "levels": f"{sigma:.3g}"}
+            row |= in_turn(
+                partial(ours, x, level), partial(rival, data, x.flatten(1), sigma), repeats
+            )
+            row |= {"effective": float(one.effective_number.median()), "support": support}
+            rows.append(row | {"error": _error(ours(x[:4], level), mean)})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def _error(got: Tensor, right: Tensor) -> float:
+    return float((got.flatten(1).double() - right).norm() / right.norm())
+
+
+def main(words: argparse.Namespace | None = None) -> list[Row]:
+    words = words or arguments(__doc__)
+    sizes = [
+        (20_000, (1, 28, 28)),
+        (60_000, (1, 28, 28)),
+        (20_000, (3, 32, 32)),
+        (60_000, (3, 32, 32)),
+    ]
+    batches = [1, 32, 256]
+    if words.small:
+        sizes, batches = [(500, (1, 8, 8))], [3]
+    rows: list[Row] = []
+    for n, shape in sizes:
+        for name, rival in (("expanded", expanded), ("cdist", cdist)):
+            made = rows_of(n, shape, batches, rival, words.repeats)
+            rows += [{"rival": name} | row for row in made]
+            keep(
+                words,
+                "multi_delta",
+                "The multi-delta denoiser, ten levels at once and one by one, in seconds; ratio is the "
+                "rival's time over ours, effective the weights' effective number of pictures. Wanted: ten "
+                "levels 8 times at a batch of 32 and 4 times at 256, "
+                "one level 2.5 times in the median over levels.",
+                rows,
+            )
+    return rows
+
+
+if __name__ == "__main__":
+    main()

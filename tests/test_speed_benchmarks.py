@@ -1,0 +1,113 @@
+"""The benchmarks against rivals: what they measure is right, and their page says what they kept."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _scripts(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a benchmark at its small size: (rows, what it wrote)."""
+
+    def small(name):
+        from comparing import arguments
+
+        script = importlib.import_module(name)
+        words = ["--small", "--repeats", "2", "--out", str(tmp_path)]
+        rows = script.main(arguments(script.__doc__, words))
+        return rows, json.loads((tmp_path / f"{name}.json").read_text())
+
+    return small
+
+
+def test_multi_delta_is_right_at_every_level_and_so_are_its_rivals(run):
+    from multi_delta import cdist, expanded, truth
+
+    rows, kept = run("multi_delta")
+    assert kept["rows"] == rows
+    assert kept["small"]
+    assert kept["machine"]["torch"] == torch.__version__
+    assert [row["levels"] for row in rows[:3]] == ["ten at once", "80", "42.4"]
+    assert {row["rival"] for row in rows} == {"expanded", "cdist"}
+    assert all(row["error"] < 1e-5 for row in rows)
+    assert all(row["repeats"] == 2 and row["ratio_range"][0] <= row["ratio"] for row in rows)
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (50, 30), dtype=torch.uint8, generator=generator)
+    data = pixels.float() / 127.5 - 1
+    x = torch.randn(4, 30, generator=generator)
+    for rival in (expanded, cdist):
+        torch.testing.assert_close(
+            rival(data, x, 2.0).double(), truth(pixels, x, 2.0)[0], rtol=0, atol=1e-5
+        )
+
+
+def test_the_gaussian_fit_is_that_of_the_svd(run):
+    rows, kept = run("gaussian_fit")
+    assert kept["rows"] == rows
+    assert rows[0]["error"] < 1e-12
+    assert rows[1]["rank"] == 5
+    assert rows[1]["error"] <= 1e-4
+
+
+def test_nearest_ids_are_right_and_float32_misplaces_near_duplicates(run):
+    rows, kept = run("nearest")
+    assert kept["rows"] == rows
+    by_name = {row["rival"]: row for row in rows}
+    assert by_name["cdist + topk"]["same_ids"] == 1.0
+
+
+def test_near_duplicates_are_one_grey_level_apart():
+    from nearest import with_near_duplicates
+
+    pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8)
+    made = with_near_duplicates(pixels, 4).flatten(1).int()
+    for copy in range(1, 10):
+        assert (made[4 * copy : 4 * copy + 4] - made[:4]).abs().sum(1).tolist() == [1] * 4
+
+
+def test_memory_that_work_takes_is_seen():
+    import time
+
+    from comparing import peak_bytes
+
+    def work():
+        held = torch.ones(50 << 20, dtype=torch.uint8)
+        time.sleep(0.05)
+        return held
+
+    grown = peak_bytes(work)
+    assert grown == -1 or 40 << 20 < grown < 200 << 20
+
+
+def test_synthetic_pictures_have_the_spectrum_of_photographs():
+    from comparing import synthetic_pictures
+
+    pixels = synthetic_pictures(4000, (3, 8, 8)).flatten(1).double()
+    lam = torch.linalg.eigvalsh(pixels.T.cov()).flip(0)
+    assert float(lam[:20].sum() / lam.sum()) > 0.5  # a tenth of the directions
+    assert float(lam[-1]) > 0
+
+
+@pytest.mark.parametrize("name", ["multi_delta", "gaussian_fit", "nearest"])
+def test_the_page_says_what_was_kept(name):
+    from comparing import PAGE, page_of
+
+    path = BENCHMARKS / "results" / f"{name}.json"
+    block = PAGE.read_text().partition(f"<!-- BEGIN {name} -->")[2]
+    block = block.partition(f"<!-- END {name} -->")[0].strip()
+    if not path.is_file():
+        assert block == "not yet run"
+    else:
+        result = json.loads(path.read_text())
+        assert not result["small"]
+        assert block == page_of(result).strip()
