@@ -41,7 +41,10 @@ def edm2_record(settings: NetworkSettings, fill: Any = None, **changes: Any) -> 
         training=False,
         _parameters={},
         _buffers={},
-        _modules={"unet": unet, "logvar_fourier": persistent(uncertainty, {}, {"Module": "MPFourier"})},
+        _modules={
+            "unet": unet,
+            "logvar_fourier": persistent(uncertainty, {}, {"Module": "MPFourier"}),
+        },
         _init_args=(),
         _init_kwargs={**keywords, "use_fp16": True, "sigma_data": settings.sigma_data},
         label_dim=settings.label_dim,
@@ -64,9 +67,12 @@ def encoder_of(channels: int) -> Persistent:
 
 
 def edm2_weights(module: nn.Module) -> None:
-    """`wave_weights`, phases and gains included."""
+    """`wave_weights`, phases included, and gains of 1."""
     wave_weights(module)
     with torch.no_grad():
+        for name, value in module.named_parameters():
+            if name.endswith("gain"):
+                value.fill_(1)
         for name, value in module.named_buffers():
             if name.endswith("phases"):
                 value.copy_((0.37 * torch.arange(value.numel(), dtype=torch.float64)).cos())

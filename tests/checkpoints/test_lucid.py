@@ -19,6 +19,8 @@ SCHEDULE, STEP = DiscreteSchedule.linear(100, 1e-3, 0.2), 40
 # What the original program answers at that step for weights and a picture by a rule.
 OUTPUTS = json.loads((Path(__file__).parent / "lucid_outputs.json").read_text())
 USUAL = {"full": (False, True), "heads": (4, 4), "head_widths": (32, 32)}
+GROUPS = {"memory": False, "normalization": "group"}
+STANDARDIZED = {"memory": False, "normalization": "standardized", "full": (False, False)}
 # The layout, the prediction, the release, and the bound of the weights of its loss.
 CASES = {
     "newest": ({}, "velocity", "2.3.1", 0),
@@ -29,10 +31,10 @@ CASES = {
         "2.3.1",
         0,
     ),
-    "groups": ({"memory": False, "normalization": "group"}, "x0", "1.8.0", 0),
-    "wrapped": ({"memory": False, "normalization": "group"}, "velocity", "1.7.7", 0),
-    "standardized": ({"memory": False, "normalization": "standardized"}, "epsilon", "1.6.4", 0),
-    "unweighted": ({"memory": False, "normalization": "standardized"}, "epsilon", "1.0.0", 0),
+    "groups": (GROUPS, "x0", "1.8.0", 0),
+    "wrapped": (GROUPS | {"full": (False, False)}, "velocity", "1.7.7", 0),
+    "standardized": (STANDARDIZED, "epsilon", "1.6.4", 0),
+    "unweighted": (STANDARDIZED, "epsilon", "1.0.0", 0),
 }
 
 
@@ -78,9 +80,7 @@ def test_answers_are_those_of_the_original_program(tmp_path, case):
     torch.testing.assert_close(levels, SCHEDULE.levels, rtol=2e-7, atol=0)
     expected = torch.tensor(OUTPUTS[case])
     atol = 1e-5 * expected.abs().max().item()
-    torch.testing.assert_close(
-        answer(model.denoiser).flatten()[::37], expected, rtol=0, atol=atol
-    )
+    torch.testing.assert_close(answer(model.denoiser).flatten()[::37], expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("case", ["newest-bounded", "standardized"])
