@@ -58,8 +58,8 @@ def test_answers_are_those_of_the_original_program(tmp_path, case, protocol):
         told = {"no_class": model.denoiser(x, sigma), "class_2": model.network(x, sigma, labels)}
         for name in row.keys() - {"sigma"}:
             expected = torch.tensor(row[name])
-            atol = 1e-5 * (1 + row["sigma"])
-            torch.testing.assert_close(told[name].flatten()[::37], expected, rtol=0, atol=atol)
+            atol = 5e-6 * (1 + row["sigma"])
+            torch.testing.assert_close(told[name].flatten()[::37], expected, rtol=1e-5, atol=atol)
 
 
 def test_model_of_latents_is_described(tmp_path):

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.hostile import BOMBS, FILES, folder, good_pickle
+from checkpoints.hostile import (
+    BOMBS,
+    FILES,
+    LUCID,
+    folder,
+    good_edm2_pickle,
+    good_lucid_file,
+    good_pickle,
+    opened,
+)
 from denoscope import open_denoiser
 from denoscope.errors import InputError
 
@@ -16,7 +25,7 @@ TESTS = Path(__file__).parents[1]
 BOUNDED = """
 import pathlib, resource, sys, tempfile
 import denoscope
-from checkpoints.hostile import BOMBS, good_pickle, good_weights
+from checkpoints.hostile import BOMBS, good_pickle, good_weights, opened
 good_pickle(), good_weights()
 taken = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + 2**29,) * 2)
@@ -25,7 +34,7 @@ for name, make in BOMBS.items():
         where = make(pathlib.Path(place))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         try:
-            denoscope.open_denoiser(where)
+            opened(where)
         except denoscope.InputError:
             pass
         else:
@@ -41,7 +50,7 @@ def test_one_clear_line_and_nothing_run(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     where = FILES[name](tmp_path)
     with pytest.raises(InputError) as caught:
-        open_denoiser(where)
+        opened(where)
     line = str(caught.value).replace(str(tmp_path), "")
     assert "\n" not in line
     assert line.isprintable()
@@ -52,6 +61,10 @@ def test_one_clear_line_and_nothing_run(tmp_path, monkeypatch, name):
 def test_the_good_files_open(tmp_path):
     (tmp_path / "good.pkl").write_bytes(good_pickle())
     assert open_denoiser(tmp_path / "good.pkl").spec.shape == (1, 8, 8)
+    (tmp_path / "edm2.pkl").write_bytes(good_edm2_pickle())
+    assert open_denoiser(tmp_path / "edm2.pkl").spec.shape == (4, 8, 8)
+    (tmp_path / LUCID).write_bytes(good_lucid_file())
+    assert opened(tmp_path / LUCID).spec.shape == (1, 8, 8)
     assert open_denoiser(folder()(tmp_path)).spec.shape == (1, 8, 8)
 
 

@@ -80,7 +80,8 @@ class EDMNetwork:
         self.where = where
         if outer.name not in PRECONDITIONINGS:
             raise InputError(
-                f"{where} holds a {shown(outer.name)}: known are {', '.join(PRECONDITIONINGS)}"
+                f"{where} holds a {shown(outer.name)}: known are {', '.join(PRECONDITIONINGS)}, and "
+                "EDM2's Precond"
             )
         self.name, self.kind = PRECONDITIONINGS[outer.name]
         self.state = attributes(outer, where)

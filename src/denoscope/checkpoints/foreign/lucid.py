@@ -146,9 +146,10 @@ class _Found:
     def schedule(self) -> DiscreteSchedule:
         """Of its tables, each where it has the digits: abar below 1/2, and 1 - abar above."""
         abar, noise = (self.state[name] for name in TABLE)
-        if abar.ndim != 1 or abar.shape != noise.shape or not 1 <= len(abar) <= MOST_STEPS:
-            raise InputError(f"{self.path} is damaged: its tables of steps do not fit each other")
         abar, noise = abar.double(), noise.double()
+        fit = abar.ndim == 1 and abar.shape == noise.shape and 1 <= len(abar) <= MOST_STEPS
+        if not fit or not torch.allclose(abar + noise**2, torch.ones(()).double(), rtol=1e-5):
+            raise InputError(f"{self.path} is damaged: its tables of steps do not fit each other")
         return DiscreteSchedule.of_alphas_cumprod(torch.where(abar < 0.5, abar, 1 - noise**2))
 
     def prediction(self, schedule: DiscreteSchedule) -> tuple[TablePrediction, bool]:

@@ -109,7 +109,10 @@ def array_values(array: object) -> tuple[float, ...] | None:
         return None
     size = len(content) // count
     parts = [bytes(content[start : start + size]) for start in range(0, count * size, size or 1)]
-    return tuple(float(_scalar(dtype, one)) for one in parts)
+    try:
+        return tuple(float(_scalar(dtype, one)) for one in parts)
+    except ValueError:
+        return None
 
 
 def _scalar(dtype: object, content: object) -> float | int | bool:
