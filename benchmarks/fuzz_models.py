@@ -2,10 +2,10 @@
 
     python benchmarks/fuzz_models.py --count 100000 [--seed 0]
 
-Bits flipped, bytes replaced, parts cut out, doubled, moved or taken from another file, of a good
-pickle, a good torch file, a good safetensors file and a good model.json. Prints how many opened, how
-many were refused, the longest time and the largest memory; stops at the first file that does anything
-else and keeps it.
+Bits flipped, bytes replaced, parts cut out, doubled, moved or taken from another file, of good pickles
+of EDM and EDM2, good checkpoints of guided-diffusion and denoising-diffusion-pytorch, a good
+safetensors file and a good model.json. Prints how many opened, how many were refused, the longest time
+and the largest memory; stops at the first file that does anything else and keeps it.
 """
 
 import argparse
@@ -19,8 +19,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from checkpoints.hostile import good_pickle, good_record, good_torch_file, good_weights
-from denoscope import open_denoiser
+from checkpoints.hostile import (
+    LUCID,
+    good_edm2_pickle,
+    good_lucid_file,
+    good_pickle,
+    good_record,
+    good_torch_file,
+    good_weights,
+    opened,
+)
 from denoscope.errors import InputError
 
 NUMBERS = [b"\x00" * 4, b"\xff" * 4, b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\x00\x00\x00\x80"]
@@ -53,10 +61,13 @@ def mutated(good: bytes, other: bytes, draw: random.Random) -> bytes:
 def fuzz(count: int, seed: int, place: Path) -> dict[str, float]:
     """Open `count` changed files in `place`, which keeps the one at fault where there is one."""
     draw = random.Random(seed)
-    good = [good_pickle(), good_torch_file(), good_weights(), json.dumps(good_record()).encode()]
-    names = ["model.pkl", "model.pt", "model/weights.safetensors", "model/model.json"]
+    good = [good_pickle(), good_edm2_pickle(), good_torch_file(), good_lucid_file()]
+    files = len(good)  # the rest are parts of a folder
+    good += [good_weights(), json.dumps(good_record()).encode()]
+    names = ["model.pkl", "edm2.pkl", "model.pt", LUCID]
+    names += ["model/weights.safetensors", "model/model.json"]
     (place / "model").mkdir()
-    opened, longest = 0, 0.0
+    count_opened, longest = 0, 0.0
     for _ in range(count):
         kind = draw.randrange(len(names))
         for name, content in zip(names, good, strict=True):
@@ -64,14 +75,14 @@ def fuzz(count: int, seed: int, place: Path) -> dict[str, float]:
         (place / names[kind]).write_bytes(mutated(good[kind], draw.choice(good), draw))
         start = time.process_time()
         try:
-            open_denoiser(place / (names[kind] if kind < 2 else "model"))
-            opened += 1
+            opened(place / (names[kind] if kind < files else "model"))
+            count_opened += 1
         except InputError as error:
             if "\n" in str(error):
                 raise SystemExit(f"{place / names[kind]}: more than one line") from error
         longest = max(longest, time.process_time() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = {"files": count, "opened": opened, "refused": count - opened}
+    found = {"files": count, "opened": count_opened, "refused": count - count_opened}
     return found | {"longest_s": round(longest, 3), "peak_mb": round(peak)}
 
 

@@ -15,7 +15,7 @@ import denoscope
 corpus = importlib.import_module(sys.argv[1])
 with tempfile.TemporaryDirectory() as place:
     for where in corpus.good_models(pathlib.Path(place)):
-        denoscope.open_denoiser(where)
+        corpus.opened(where)
 taken = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + 2**29,) * 2)
 for name, make in corpus.BOMBS.items():
@@ -23,7 +23,7 @@ for name, make in corpus.BOMBS.items():
         where = make(pathlib.Path(place))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         try:
-            denoscope.open_denoiser(where)
+            corpus.opened(where)
         except denoscope.InputError as error:
             assert "MemoryError" not in str(error), f"{name}: {error}"
         else:
@@ -37,7 +37,8 @@ for name, make in corpus.BOMBS.items():
 def check_bombs(corpus: str) -> None:
     """Every one of a module's BOMBS ends in an InputError within the bounds.
 
-    The module has `good_models(place)` too: what to open first, so that all is imported that will be.
+    The module has `opened(where)`, which opens one, and `good_models(place)`: what to open first, so
+    that all is imported that will be.
     """
     if not Path("/proc/self/statm").exists():
         pytest.skip("needs Linux to bound memory")

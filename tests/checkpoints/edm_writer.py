@@ -78,10 +78,12 @@ def borrowed_names() -> Iterator[None]:
                 del sys.modules[name]
 
 
-def persistent(module: nn.Module, keywords: dict[int, dict[str, Any]]) -> object:
+def persistent(
+    module: nn.Module, keywords: dict[int, dict[str, Any]], names: dict[str, str] = CLASSES
+) -> object:
     """The records of a module and all in it; `keywords` are those that made it, by its id."""
     children = {
-        name: None if child is None else persistent(child, keywords)
+        name: None if child is None else persistent(child, keywords, names)
         for name, child in module._modules.items()
     }
     if isinstance(module, nn.ModuleDict):
@@ -90,7 +92,7 @@ def persistent(module: nn.Module, keywords: dict[int, dict[str, Any]]) -> object
         return plain
     name = type(module).__name__
     return Persistent(
-        CLASSES.get(name, name),
+        names.get(name, name),
         training=False,
         _parameters=dict(module._parameters),
         _buffers=dict(module._buffers),

@@ -10,14 +10,26 @@ import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
 
+from checkpoints.edm2_writer import edm2_record
 from checkpoints.edm_writer import edm_pickle, edm_record
+from checkpoints.lucid_writer import lucid_record
+from denoscope import Denoiser, DiscreteSchedule, open_denoiser
+from denoscope.checkpoints.foreign.model_files import open_foreign_file
 from denoscope.networks import GuidedUNet, NetworkSettings, build_network
 
 Maker = Callable[[Path], Path]
+EDM2_SETTINGS = NetworkSettings(
+    arch="edm2", shape=(4, 8, 8), width=4, multipliers=(1,), blocks=1, attention=()
+)
+LUCID_SETTINGS = NetworkSettings(
+    arch="lucid", shape=(1, 8, 8), width=4, multipliers=(1, 1), steps=20
+)
+LUCID = "lucid.pt"  # a file that needs the size of its pictures
 SETTINGS = NetworkSettings(
     arch="ddpmpp", shape=(1, 8, 8), width=4, multipliers=(1,), blocks=1, attention=()
 )
@@ -45,6 +57,30 @@ def good_torch_file() -> bytes:
     )
     torch.save(network.half().state_dict(), buffer)
     return buffer.getvalue()
+
+
+@functools.cache
+def good_edm2_pickle() -> bytes:
+    """A small network of EDM2, of latents."""
+    return edm_pickle(edm2_record(EDM2_SETTINGS))
+
+
+def lucid_content() -> dict[str, Any]:
+    return lucid_record(LUCID_SETTINGS, DiscreteSchedule.linear(20, 1e-3, 0.4))
+
+
+@functools.cache
+def good_lucid_file() -> bytes:
+    buffer = io.BytesIO()
+    torch.save(lucid_content(), buffer)
+    return buffer.getvalue()
+
+
+def opened(where: Path) -> Denoiser:
+    """What is opened there, with the size of its pictures where it does not say it."""
+    if where.name == LUCID:
+        return open_foreign_file(where, 8).denoiser
+    return open_denoiser(where)
 
 
 def good_models(place: Path) -> list[Path]:
@@ -134,6 +170,49 @@ def setting(name: str, seed: object, grow: Callable[[object], object]) -> Maker:
         path = place / "model.pkl"
         path.write_bytes(edm_pickle(edm_record(SETTINGS, **{name: value})))
         return path
+
+    return make
+
+
+def edm2_setting(name: str, seed: object, grow: Callable[[object], object]) -> Maker:
+    """The same of a network of EDM2."""
+
+    def make(place: Path) -> Path:
+        value = seed
+        for _ in range(40):
+            value = grow(value)
+        path = place / "model.pkl"
+        path.write_bytes(edm_pickle(edm2_record(EDM2_SETTINGS, **{name: value})))
+        return path
+
+    return make
+
+
+def encoded(scale: bytes) -> Maker:
+    """A pickle of EDM2 whose encoder has this scale, as a program."""
+    state = b"}" + text("vae_name") + text("x") + b"s" + text("scale") + scale + b"s"
+    record = b"}" + text("class_name") + text("StabilityVAEEncoder") + b"s"
+    record += text("state") + state + b"s"
+    call = named("torch_utils.persistence", "_reconstruct_persistent_obj") + record + b"\x85R"
+
+    def make(place: Path) -> Path:
+        path = place / "model.pkl"
+        good = good_edm2_pickle()
+        at = good.rindex(b"u.")  # the last pairs of the dictionary
+        path.write_bytes(good[:at] + text("encoder") + call + good[at:])
+        return path
+
+    return make
+
+
+def lucid(change: Callable[[dict[str, Any]], object]) -> Maker:
+    """A good checkpoint of denoising-diffusion-pytorch, whose averaged state is changed."""
+
+    def make(place: Path) -> Path:
+        content = lucid_content()
+        change(content["ema"])
+        torch.save(content, place / LUCID)
+        return place / LUCID
 
     return make
 
@@ -310,7 +389,55 @@ BOMBS |= {
     ),
     "a torch program without end": torch_file(b"N0" * 600_000),
 }
+ARRAY = named("numpy.core.multiarray", "_reconstruct") + named("numpy", "ndarray") + b"K\x00\x85"
+ARRAY += short(b"b") + b"\x87R"
+FLOATS = named("numpy", "dtype") + text("f4") + b"\x85R"
+STATE = pickle.dumps(2**40, 2)[2:-1] + b"\x85" + FLOATS + b"\x89"
+NETWORK = "ema_model.model."
+BOMBS |= {
+    "channels of an EDM2 doubled": edm2_setting("channel_mult", 1, lambda x: [x, x]),
+    "an unknown setting of an EDM2, tripled": edm2_setting("strange", (), lambda x: (x, x, x)),
+    "an embedding of 2^60": edm2_setting("channel_mult_emb", 1, lambda x: 3 * x),
+    "a filter of an EDM2 that grows": edm2_setting(
+        "resample_filter", [], lambda x: [*x, *range(20)]
+    ),
+    "an array of 2^40 values": encoded(ARRAY + b"(K\x01" + STATE + short(bytes(16)) + b"tb"),
+    "twenty thousand levels": lucid(
+        lambda ema: ema.update({f"{NETWORK}downs.{n}.x": torch.ones(1) for n in range(20_000)})
+    ),
+    "a table of no digits": lucid(
+        lambda ema: ema.update({"ema_model.betas": torch.ones(1).expand(2**20)})
+    ),
+    "heads of memory without end": lucid(
+        lambda ema: ema.update(
+            {
+                f"{NETWORK}downs.0.2.mem_kv": torch.ones(2 * 10**5, dtype=torch.int8).reshape(
+                    2, -1, 1, 1
+                )
+            }
+        )
+    ),
+    "a width of 2^18": lucid(
+        lambda ema: ema.update({f"{NETWORK}time_mlp.1.weight": torch.ones(1, 2**18)})
+    ),
+    "first channels of 2^18": lucid(
+        lambda ema: ema.update({f"{NETWORK}init_conv.weight": torch.ones(2**18, 1, 1, 1)})
+    ),
+}
 FILES: dict[str, Maker] = BOMBS | {
+    "an array that is no array": encoded(FLOATS),
+    "an array of objects": encoded(
+        ARRAY
+        + b"(K\x01K\x01\x85"
+        + FLOATS.replace(b"f4", b"O8")
+        + b"\x89"
+        + short(bytes(8))
+        + b"tb"
+    ),
+    "a checkpoint that is its own average": lucid(lambda ema: ema.update({"ema_model.betas": 3})),
+    "a table of nothing": lucid(
+        lambda ema: ema.update({"ema_model.alphas_cumprod": torch.full((20,), torch.nan)})
+    ),
     "a torch file that calls": torch_file(SYSTEM + b"R"),
     "a torch storage of os.system": torch_file(
         stored(4).replace(b"ctorch\nFloatStorage", b"cos\nsystem"), bytes(16)

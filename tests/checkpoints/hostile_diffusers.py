@@ -12,6 +12,7 @@ import diffusers
 
 from checkpoints.diffusers_written import unet, written
 from checkpoints.hostile import CANARY, Maker, entry, header
+from denoscope import open_denoiser as opened
 
 INDEX, NETWORK, SCHEDULER = (
     "model_index.json",
@@ -19,6 +20,7 @@ INDEX, NETWORK, SCHEDULER = (
     "scheduler/scheduler_config.json",
 )
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
+__all__ = ["BOMBS", "FILES", "good_models", "opened", "pipeline"]
 CODE = f"import os\nos.system({CANARY!r})\n"
 
 

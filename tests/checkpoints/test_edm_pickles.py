@@ -173,8 +173,10 @@ def test_other_contents_are_refused(tmp_path):
     record = edm_record(small())
     refused(written(path, {"G_ema": record["ema"]}), "no network under 'ema' .it holds: G_ema")
     refused(written(path, [1, 2]), "no dictionary")
-    record["ema"].meta["class_name"] = "Precond"
-    refused(written(path, record), "holds a Precond: known are EDMPrecond")
+    record["ema"].meta["class_name"] = "Precond"  # of EDM2, whose network has another name
+    refused(written(path, record), "holds nothing under its Precond: known is UNet")
+    record["ema"].meta["class_name"] = "Other"
+    refused(written(path, record), "holds a Other: known are EDMPrecond, .*, and EDM2's Precond")
     record = edm_record(small())
     record["ema"].meta["state"]["_init_kwargs"] = None
     refused(written(path, record), "does not say how its EDMPrecond was made")

@@ -3,7 +3,16 @@
 import pytest
 
 from checkpoints.bombs import check_bombs, check_one_clear_line
-from checkpoints.hostile import BOMBS, FILES, folder, good_pickle
+from checkpoints.hostile import (
+    BOMBS,
+    FILES,
+    LUCID,
+    folder,
+    good_edm2_pickle,
+    good_lucid_file,
+    good_pickle,
+    opened,
+)
 from denoscope import open_denoiser
 from denoscope.errors import InputError
 
@@ -13,13 +22,17 @@ def test_one_clear_line_and_nothing_run(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     where = FILES[name](tmp_path)
     with pytest.raises(InputError) as caught:
-        open_denoiser(where)
+        opened(where)
     check_one_clear_line(caught.value, tmp_path)
 
 
 def test_the_good_files_open(tmp_path):
     (tmp_path / "good.pkl").write_bytes(good_pickle())
     assert open_denoiser(tmp_path / "good.pkl").spec.shape == (1, 8, 8)
+    (tmp_path / "edm2.pkl").write_bytes(good_edm2_pickle())
+    assert open_denoiser(tmp_path / "edm2.pkl").spec.shape == (4, 8, 8)
+    (tmp_path / LUCID).write_bytes(good_lucid_file())
+    assert opened(tmp_path / LUCID).spec.shape == (1, 8, 8)
     assert open_denoiser(folder()(tmp_path)).spec.shape == (1, 8, 8)
 
 

@@ -187,7 +187,7 @@ def test_architectures_in_the_help_are_those_of_the_settings():
     from denoscope.networks import NetworkSettings
 
     fields = NetworkSettings.model_fields
-    elsewhere = ("guided",)  # trained elsewhere alone
+    elsewhere = ("guided", "edm2", "lucid")  # trained elsewhere alone
     assert get_args(fields["arch"].annotation) == (*ArchName, *elsewhere)
     known = get_args(fields["preconditioning"].annotation)
     assert tuple(PreconditioningName) == tuple(

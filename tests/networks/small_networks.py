@@ -5,8 +5,10 @@ import torch
 from denoscope.networks import NetworkSettings, Preconditioning, build_network
 
 U_NETS = ("ddpmpp", "ncsnpp", "adm")
+ELSEWHERE = ("guided", "edm2", "lucid")  # trained elsewhere alone
 BLIND = ("skip", "linear")  # to the noise level
-ARCHITECTURES = (*U_NETS, "dit", *BLIND)
+LABELLED = (*U_NETS, "dit", "guided", "edm2")
+ARCHITECTURES = (*U_NETS, "dit", *BLIND, *ELSEWHERE)
 
 SMALL = {
     "ddpmpp": {"width": 8, "blocks": 1},
@@ -15,6 +17,9 @@ SMALL = {
     "dit": {"width": 16, "blocks": 2, "heads": 2},
     "skip": {"width": 8, "blocks": 2},
     "linear": {},
+    "guided": {"width": 32, "blocks": 1, "multipliers": (1, 2), "attention": (), "steps": 50},
+    "edm2": {"width": 64, "blocks": 1, "multipliers": (1, 1)},  # one attention head for every 64
+    "lucid": {"width": 8, "multipliers": (1, 2), "steps": 50},
 }
 
 

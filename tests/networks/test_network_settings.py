@@ -12,7 +12,7 @@ from denoscope.networks import (
 )
 from denoscope.networks.settings import HAS
 from denoscope.training import TrainSettings
-from networks.small_networks import ARCHITECTURES
+from networks.small_networks import ARCHITECTURES, ELSEWHERE
 
 
 def message(**settings):
@@ -55,6 +55,8 @@ def test_default_attention_follows_the_given_levels():
 def test_json_round_trip(arch):
     given = {"width": 36, "label_dim": 10}
     given = {name: value for name, value in given.items() if name in HAS[arch]}
+    given |= {"steps": 7, "prediction": "x0"} if arch in ("guided", "lucid") else {}
+    given |= {"width": 32} if arch == "guided" else {}
     settings = NetworkSettings(arch=arch, shape=(3, 32, 32), **given)
     assert NetworkSettings.model_validate_json(settings.model_dump_json()) == settings
     assert NetworkSettings.model_validate(settings.model_dump()) == settings
@@ -78,7 +80,7 @@ def test_json_round_trip(arch):
         ({"shape": 28}, "shape"),
         (
             {"arch": "unet"},
-            "arch: Input should be 'ddpmpp', 'ncsnpp', 'adm', 'skip', 'dit', 'linear' or 'guided'",
+            "arch: Input should be 'ddpmpp', 'ncsnpp', 'adm', 'skip', 'dit', 'linear', 'guided',",
         ),
         ({"width": 6}, "width: Input should be a multiple of 4"),
         ({"width": 0}, "width: Input should be greater than or equal to 4"),
@@ -99,6 +101,18 @@ def test_json_round_trip(arch):
         ({"arch": "dit", "heads": 0}, "heads: Input should be greater than or equal to 1"),
         ({"preconditioning": "ddpm"}, "preconditioning: Input should be 'edm', 'vp', 've'"),
         ({"arch": "skip", "preconditioning": "edm"}, "skip is not told the noise level"),
+        ({"arch": "edm2", "edm2": {"taps": (1, 2, 1)}}, "edm2.taps: Value error, a filter that"),
+        ({"arch": "edm2", "edm2": {"clip": -1}}, "edm2.clip: Input should be greater than 0"),
+        ({"arch": "edm2", "edm2": None}, "edm2: Value error, edm2 has one, give it"),
+        ({"arch": "edm2", "width": 100, "edm2": {"head_width": 34}}, "into heads of 34"),
+        ({"arch": "edm2", "guided": {"heads": 1}}, "guided: Value error, edm2 has none"),
+        ({"arch": "lucid", "steps": 3, "blocks": 2}, "blocks: Value error, lucid has none"),
+        ({"arch": "lucid", "steps": 3, "lucid": {}}, "heads and head_widths of each of its 3"),
+        (
+            {"arch": "guided", "steps": 3, "guided": {"heads": 1, "head_width": 8}},
+            "either heads or a head_width",
+        ),
+        ({"prediction": "x0"}, "prediction is of the preconditioning table alone"),
         ({"preconditioning": "ve", "sigma_data": 0.3}, "sigma_data is of the preconditioning edm"),
     ],
 )
@@ -162,9 +176,8 @@ def test_settings_of_older_runs_read_as_they_were():
     older = {"arch": "ddpmpp", "shape": [1, 28, 28], "width": 16, "multipliers": [1, 3, 4]}
     older |= {"blocks": 1, "attention": [], "dropout": 0.0, "label_dim": 0, "augment_dim": 0}
     settings = NetworkSettings.model_validate(older | {"sigma_data": 0.5})
-    later = {"preconditioning": "edm", "heads": 0, "patch": 0, "head_width": 0, "time_features": 0}
-    later |= dict.fromkeys(("conv_resampling", "shift_only", "qkv_first", "variance"), False)
-    later |= {"steps": 0}
+    later = {"preconditioning": "edm", "heads": 0, "patch": 0, "steps": 0, "prediction": "epsilon"}
+    later |= dict.fromkeys(("guided", "edm2", "lucid"))
     assert settings.model_dump(mode="json") == older | {"sigma_data": 0.5} | later
 
 
@@ -174,3 +187,10 @@ def test_iddpm_is_built_with_twice_the_channels_and_not_trained():
         assert build_network(settings).model.out_conv.weight.shape[0] == 6
     with pytest.raises(ValidationError, match="trained elsewhere"):
         TrainSettings(network=settings)
+
+
+@pytest.mark.parametrize("arch", ELSEWHERE)
+def test_architectures_of_others_are_not_trained(arch):
+    steps = {} if arch == "edm2" else {"steps": 5}
+    with pytest.raises(ValidationError, match="trained elsewhere"):
+        TrainSettings(network=NetworkSettings(arch=arch, shape=(3, 8, 8), **steps))

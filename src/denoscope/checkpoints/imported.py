@@ -14,6 +14,7 @@ from torch import Tensor
 
 from denoscope.checkpoints.filling import filled_network
 from denoscope.checkpoints.foreign.pickle_machine import shown
+from denoscope.checkpoints.latent_space import LatentSpace
 from denoscope.checkpoints.network import NetworkDenoiser
 from denoscope.checkpoints.runs import ARCHITECTURE_CITATIONS, CITATIONS, read_weights
 from denoscope.denoiser import Spec
@@ -55,6 +56,8 @@ class ImportRecord(BaseModel):
 
     assumed: str = Field(default="", max_length=300)
     """What the file does not say, and was taken as published with networks of its kind."""
+    latents: LatentSpace | None = None
+    """What it denoises, where that is no picture."""
 
     @model_validator(mode="after")
     def _range_rises(self) -> "ImportRecord":

@@ -1,10 +1,10 @@
 """One door for models: `open_denoiser(where)`.
 
 where: a run folder, one of its snapshots, a folder of runs that are each of one level,
-`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, an EDM pickle, a checkpoint
-of guided-diffusion, a folder of `denoscope import`, or a folder of diffusers (a pipeline, or a bare
-model with its scheduler) or its name on the hub, which may have a condition behind it:
-`FOLDER#class=3`.
+`bundled:NAME`, `package.module:factory`, a folder of `denoscope distill`, a pickle of EDM or EDM2, a
+checkpoint of guided-diffusion, a folder of `denoscope import` (where a checkpoint of
+denoising-diffusion-pytorch becomes one), or a folder of diffusers (a pipeline, or a bare model with
+its scheduler) or its name on the hub, which may have a condition behind it: `FOLDER#class=3`.
 """
 
 import hashlib
@@ -26,10 +26,12 @@ from denoscope.checkpoints.runs import bundled_names, bundled_path, open_run
 from denoscope.closed_form import LinearDenoiser
 from denoscope.denoiser import Denoiser, LevelwiseDenoiser
 from denoscope.errors import InputError
+from denoscope.networks import NetworkSettings
 from denoscope.training import RunRecord
 
 __all__ = ["Model", "describe_model", "open_denoiser"]
 
+ALWAYS_TOLD = ("guided", "edm2")  # architectures that were never trained without a class
 DISTILLATION, LINEAR = "distillation.json", "linear.safetensors"
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -52,6 +54,8 @@ class Model:
     """What a foreign file says of its training pictures."""
     assumed: str = ""
     """What a foreign file does not say, and was taken as published with its kind."""
+    space: str = ""
+    """What it denoises, where that is no picture."""
     condition: str = ""
     """What the model was conditioned on, where it can be."""
     autoencoder: Autoencoder | None = None
@@ -132,19 +136,28 @@ def _levelwise(path: Path, text: str) -> Model:
 
 
 def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
-    network = model.record.network
-    classes = network.label_dim
-    always = ", though it was always given one in training" if network.arch == "guided" else ""
+    record = model.record
     return Model(
         denoiser=model.denoiser,
         where=text,
-        family=model.record.family,
+        family=record.family,
         parameters=sum(p.numel() for p in model.network.parameters()),
         content_hash=content_hash,
-        trained_on=model.record.trained_on,
-        assumed=model.record.assumed,
-        condition=f"none of its {classes} classes{always}" if classes else "",
+        trained_on=record.trained_on,
+        assumed=record.assumed,
+        space="" if record.latents is None else record.latents.note(),
+        condition=_left_out(record.network),
     )
+
+
+def _left_out(network: NetworkSettings) -> str:
+    """What an imported network can be told beside the picture, and is not."""
+    if network.lucid is not None and network.lucid.self_condition:
+        return "no estimate of its own (zeros, as at the first step of its sampler)"
+    always = ", though it was always given one in training"
+    if not network.label_dim:
+        return ""
+    return f"none of its {network.label_dim} classes" + always * (network.arch in ALWAYS_TOLD)
 
 
 def _diffusers(path: Path, text: str, condition: Condition, trusted: bool) -> Model:

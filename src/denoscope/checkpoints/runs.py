@@ -55,7 +55,11 @@ CITATIONS = {
     "table": (DDPM_CITATION,),
     "none": (),
 }
-ARCHITECTURE_CITATIONS = {"guided": (ADM_CITATION,)}
+EDM2_CITATION = (
+    "Karras, Aittala, Lehtinen, Hellsten, Aila, Laine: Analyzing and Improving the Training Dynamics "
+    "of Diffusion Models. CVPR 2024. arXiv:2312.02696"
+)
+ARCHITECTURE_CITATIONS = {"guided": (ADM_CITATION,), "edm2": (EDM2_CITATION,)}
 
 
 def bundled_names() -> tuple[str, ...]:

@@ -114,6 +114,8 @@ def describe_opened(
         found["hash"] = model.content_hash
     if model.record is not None:
         found |= _of_record(model.record)
+    if model.space:
+        found["space"] = model.space
     if model.trained_on:
         found["trained_on"] = model.trained_on
     if model.assumed:

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from denoscope.networks.layers import Images
 from denoscope.parametrisations import DiscreteSchedule
+
+TablePrediction = Literal["epsilon", "velocity", "x0"]
 
 
 class Scalings(NamedTuple):
@@ -188,18 +190,26 @@ class TablePreconditioning(Preconditioning):
     """A table of steps, any of DDPM's kin: x_t = alpha x0 + sigma_t eps with alpha^2 = abar_i.
 
     A level sigma = sigma_t / alpha of the table gives alpha = 1 / sqrt(1 + sigma^2) = c_in and
-    sigma_t = sigma alpha; c_noise is the index i. With F the model's epsilon at x_t = alpha x,
-    x0 = x - sigma F: c_skip = 1, c_out = -sigma (Ho et al. 2020, eq. 15). The table,
-    `alphas_cumprod` (steps,), is part of the weights. It knows these levels alone, so a denoiser
-    states them (`levels`) and its caller asks for no others. Where F has twice the picture's
+    sigma_t = sigma alpha; c_noise is the index i. F sees x_t = alpha x, and what it predicts decides
+    the rest (`denoscope.parametrisations`; Ho et al. 2020, eq. 15; Salimans and Ho 2022, appendix D):
+
+        epsilon     x0 = x - sigma F                 c_skip = 1,          c_out = -sigma
+        velocity    x0 = alpha^2 x - sigma alpha F   c_skip = alpha^2,    c_out = -sigma alpha
+        x0          x0 = F                           c_skip = 0,          c_out = 1
+
+    The table, `alphas_cumprod` (steps,), is part of the weights. It knows these levels alone, so a
+    denoiser states them (`levels`) and its caller asks for no others. Where F has twice the picture's
     channels, the second half, the variances of DDPM's sampler, is not used.
     """
 
     alphas_cumprod: Tensor
     sigma_range = (0.0, math.inf)
 
-    def __init__(self, model: nn.Module, steps: int) -> None:
+    def __init__(
+        self, model: nn.Module, steps: int, prediction: TablePrediction = "epsilon"
+    ) -> None:
         super().__init__(model)
+        self.prediction: TablePrediction = prediction
         table = torch.linspace(0.999, 0.001, steps, dtype=torch.float64)  # until a file's fills it
         self.register_buffer("alphas_cumprod", table)
 
@@ -213,7 +223,14 @@ class TablePreconditioning(Preconditioning):
         levels = ((1 - abar) / abar).log() / 2  # infinite where abar is 0: nearest to nothing
         index = (levels - sigma.double().log()[:, None]).abs().argmin(1)
         alpha, one = (sigma**2 + 1).rsqrt(), torch.ones_like(sigma)
-        return Scalings(skip=one, out=-sigma, input=alpha, noise=index.to(sigma.dtype))
+        match self.prediction:
+            case "epsilon":
+                skip, out = one, -sigma
+            case "velocity":
+                skip, out = alpha**2, -sigma * alpha
+            case "x0":
+                skip, out = torch.zeros_like(sigma), one
+        return Scalings(skip=skip, out=out, input=alpha, noise=index.to(sigma.dtype))
 
 
 class NoPreconditioning(Preconditioning):

@@ -1,31 +1,26 @@
 """What a network is, as data: the settings from which it is built, kept beside its weights."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticKnownError
-from torch import nn
 
-from denoscope.networks.dhariwal_unet import DhariwalUNet
-from denoscope.networks.dit import DiT
-from denoscope.networks.guided_unet import GROUPS, GuidedUNet
-from denoscope.networks.linear_net import LinearNet
-from denoscope.networks.preconditioning import (
-    EDMPreconditioning,
-    IDDPMPreconditioning,
-    NoPreconditioning,
-    Preconditioning,
-    TablePreconditioning,
-    VEPreconditioning,
-    VPPreconditioning,
+from denoscope.networks.defaults import (
+    default_heads,
+    default_lucid,
+    fitting_defaults,
+    level_sides,
 )
-from denoscope.networks.skip_net import SkipNet
-from denoscope.networks.song_unet import SongUNet
+from denoscope.networks.guided_unet import GROUPS
+from denoscope.networks.layouts import LARGEST_WIDTH, EDM2Layout, GuidedLayout, LucidLayout
+from denoscope.networks.lucid_unet import GROUPS as LUCID_GROUPS
+from denoscope.networks.preconditioning import TablePrediction
 
-Architecture = Literal["ddpmpp", "ncsnpp", "adm", "skip", "dit", "linear", "guided"]
-LARGEST_WIDTH, LARGEST_SIDE, MOST_BLOCKS = 2**16, 2**14, 1000  # bounds for files, not for wishes
+Architecture = Literal[
+    "ddpmpp", "ncsnpp", "adm", "skip", "dit", "linear", "guided", "edm2", "lucid"
+]
+LARGEST_SIDE, MOST_BLOCKS = 2**14, 1000  # bounds for files, not for wishes
 MOST_STEPS = 1_000_000  # in a table
-SMALLEST_DEFAULT_SIDE = 4  # default multipliers are cut where a level would be smaller
 
 # The settings that each architecture has, beside shape and preconditioning; others are 0 or ().
 UNET = {"width", "multipliers", "blocks", "attention", "dropout", "label_dim", "augment_dim"}
@@ -36,77 +31,13 @@ HAS = {
     "skip": {"width", "multipliers", "blocks"},
     "dit": {"width", "blocks", "heads", "patch", "label_dim"},
     "linear": set[str](),
-    "guided": (UNET - {"dropout", "augment_dim"})
-    | {"heads", "head_width", "time_features", "conv_resampling", "shift_only", "qkv_first"}
-    | {"variance"},
+    "guided": (UNET - {"dropout", "augment_dim"}) | {"guided"},
+    "edm2": (UNET - {"dropout", "augment_dim"}) | {"edm2"},
+    "lucid": {"width", "multipliers", "lucid"},
 }
+ELSEWHERE = ("guided", "edm2", "lucid")  # trained elsewhere alone: each has a layout of its name
 LEAST = {"width": 4, "blocks": 1, "heads": 1, "patch": 1}  # where the architecture has it
 BLIND = ("skip", "linear")  # not told the noise level
-
-
-class Defaults(NamedTuple):
-    width: int = 0
-    multipliers: tuple[int, ...] = ()
-    blocks: int = 0
-    attention: tuple[int, ...] = ()
-    dropout: float = 0.0
-    heads: int = 0
-    patch: int = 0
-    preconditioning: str = "edm"
-
-
-def published_defaults(arch: str, side: int) -> Defaults:
-    """The networks of Karras et al. 2022, table 7: CIFAR-10, FFHQ and AFHQ 64x64, ImageNet 64x64.
-
-    DDPM++ and NCSN++ have the multipliers (2, 2, 2) below 64 pixels and (1, 2, 2, 2) from there on.
-    DiT is DiT-S/2 of Peebles & Xie 2023, with larger patches where there would be more than 16 x 16.
-    Skip-Net was published without sizes: these are ours.
-    """
-    if arch == "skip":
-        return Defaults(64, (1, 2, 2), 2, preconditioning="none")
-    if arch == "linear":
-        return Defaults(preconditioning="none")
-    if arch == "dit":
-        return Defaults(384, blocks=12, heads=default_heads(384), patch=default_patch(side))
-    if arch == "guided":
-        return Defaults(256, (1, 1, 2, 2, 4, 4), 2, (32, 16, 8), heads=4, preconditioning="table")
-    if arch == "adm":
-        return Defaults(192, (1, 2, 3, 4), 3, (32, 16, 8), 0.10)
-    if side < 64:
-        return Defaults(128, (2, 2, 2), 4, (16,), 0.13)
-    return Defaults(128, (1, 2, 2, 2), 4, (16,), 0.05)
-
-
-def default_heads(width: int) -> int:
-    """One head for every 64 features, as many as divide the width."""
-    return next(heads for heads in range(max(1, width // 64), 0, -1) if width % heads == 0)
-
-
-def default_patch(side: int) -> int:
-    """The smallest divisor of the side that is 2 or more and leaves 16 patches at most across it."""
-    return next((p for p in range(2, side) if side % p == 0 and side <= 16 * p), max(side, 1))
-
-
-def fitting_defaults(arch: str, side: int, levels: int | None = None) -> Defaults:
-    """The published defaults, cut to the levels and the attention which a side allows."""
-    published = published_defaults(arch, side)
-    if levels is None:
-        levels = 1
-        while (
-            levels < len(published.multipliers)
-            and side % 2**levels == 0
-            and side >> levels >= SMALLEST_DEFAULT_SIDE
-        ):
-            levels += 1
-    sides = level_sides(side, levels)
-    return published._replace(
-        multipliers=published.multipliers[:levels],
-        attention=tuple(size for size in published.attention if size in sides),
-    )
-
-
-def level_sides(side: int, levels: int) -> tuple[int, ...]:
-    return tuple(side >> level for level in range(levels))
 
 
 class NetworkSettings(BaseModel):
@@ -125,8 +56,9 @@ class NetworkSettings(BaseModel):
         skip                  width, multipliers, blocks
         dit                   width, blocks, heads, patch, label_dim
         linear                none
-        guided                width, multipliers, blocks, attention, label_dim, heads, head_width,
-                              time_features, conv_resampling, shift_only, qkv_first, variance
+        guided                width, multipliers, blocks, attention, label_dim, guided
+        edm2                  width, multipliers, blocks, attention, label_dim, edm2
+        lucid                 width, multipliers, lucid
 
     Raises pydantic's ValidationError (a ValueError), whose `errors()` have one line a problem.
     """
@@ -135,8 +67,9 @@ class NetworkSettings(BaseModel):
 
     arch: Architecture
     """DDPM++ or NCSN++ (Song et al. 2021), ADM (Dhariwal & Nichol 2021), Skip-Net (Li et al. 2024),
-    DiT (Peebles & Xie 2023), linear, W x + b, or guided: ADM as guided-diffusion's checkpoints hold
-    it (trained elsewhere alone)."""
+    DiT (Peebles & Xie 2023), linear, W x + b; and, trained elsewhere alone: guided, ADM as
+    guided-diffusion's checkpoints hold it, edm2 (Karras et al. 2024), and lucid, the U-Net of
+    denoising-diffusion-pytorch."""
     shape: tuple[int, int, int]
     """(channels, height, width) of a picture; square."""
     preconditioning: Literal["edm", "vp", "ve", "iddpm", "table", "none"] = "edm"
@@ -158,29 +91,28 @@ class NetworkSettings(BaseModel):
     dropout: float = Field(default=0.13, ge=0, lt=1)
     """Probability of dropping an activation inside a block, in training."""
     heads: int = Field(default=0, ge=0)
-    """Attention heads of DiT and of guided (other U-Nets' follow from their widths)."""
+    """Attention heads of DiT (those of U-Nets follow from their widths or their layout)."""
     patch: int = Field(default=0, ge=0)
     """Side of the squares that DiT cuts a picture into, a divisor of its side."""
     label_dim: int = Field(default=0, ge=0)
     """Number of classes; 0: unconditional."""
     augment_dim: int = Field(default=0, ge=0)
     """Numbers that describe an augmentation; 0: none (EDM's pipeline has 9)."""
-    head_width: int = Field(default=0, ge=0, le=LARGEST_WIDTH)
-    """Channels of a head of guided, instead of a number of heads; 0: it is `heads` that counts."""
-    time_features: int = Field(default=0, ge=0, le=LARGEST_WIDTH)
-    """Waves in which guided is told the step; 0: as many as its width."""
-    conv_resampling: bool = False
-    """Guided halves and doubles by convolutions instead of residual blocks."""
-    shift_only: bool = False
-    """The embedding shifts guided's blocks and does not scale them."""
-    qkv_first: bool = False
-    """Guided's queries, keys and values are split before its heads, the "new attention order"."""
-    variance: bool = False
-    """Guided also answers a variance, in channels that are not used."""
     steps: int = Field(default=0, ge=0, le=MOST_STEPS)
     """Steps in the table of the preconditioning table."""
+    prediction: TablePrediction = "epsilon"
+    """What a network under a table answers."""
     sigma_data: float = Field(default=0.5, gt=0)
     """Standard deviation of the pictures' values, in their units, for EDM's preconditioning."""
+    guided: GuidedLayout | None = None
+    edm2: EDM2Layout | None = None
+    lucid: LucidLayout | None = None
+    """What the architecture of that name has to itself; None for all others."""
+
+    @property
+    def trained_elsewhere(self) -> bool:
+        """Whether there is no loss here for this network: it is opened, and never trained."""
+        return self.arch in ELSEWHERE or self.preconditioning in ("iddpm", "table")
 
     @model_validator(mode="before")
     @classmethod
@@ -190,6 +122,9 @@ class NetworkSettings(BaseModel):
                 multipliers = given.get("multipliers")
                 levels = len(multipliers) if isinstance(multipliers, list | tuple) else None
                 defaults = fitting_defaults(arch, side, levels)
+                if arch == "lucid":
+                    levels = len(defaults.multipliers) if multipliers is None else levels or 0
+                    defaults = defaults._replace(lucid=default_lucid(levels))
                 width = given.get("width")
                 if arch == "dit" and isinstance(width, int) and width <= LARGEST_WIDTH:
                     defaults = defaults._replace(heads=default_heads(width))
@@ -205,8 +140,9 @@ class NetworkSettings(BaseModel):
         if name not in HAS[arch]:
             if value:
                 raise ValueError(f"{arch} has none, leave it out")
-        elif (arch, name) == ("guided", "heads"):  # 0 where head_width counts
-            pass
+        elif name in ELSEWHERE:
+            if value is None:
+                raise ValueError(f"{arch} has one, give it")
         elif value < (least := LEAST.get(name, value)):
             raise PydanticKnownError("greater_than_equal", {"ge": least})
         return value
@@ -234,22 +170,47 @@ class NetworkSettings(BaseModel):
             raise ValueError(f"a side of {side} pixels is not cut by patches of {self.patch}")
         if self.arch == "dit" and self.width % self.heads:
             raise ValueError(f"a width of {self.width} does not divide among {self.heads} heads")
-        if self.arch == "guided":
-            self.check_heads()
+        if self.guided is not None:
+            self.check_heads(self.guided)
+        if self.edm2 is not None:
+            self.check_head_width(self.edm2)
+        if self.lucid is not None:
+            self.check_lists(self.lucid)
         if (self.preconditioning == "table") != bool(self.steps):
             raise ValueError("steps are of the preconditioning table, which has 1 or more")
+        if self.preconditioning != "table" and self.prediction != "epsilon":
+            raise ValueError("prediction is of the preconditioning table alone: leave it out")
         if self.preconditioning != "edm" and self.sigma_data != 0.5:
             raise ValueError("sigma_data is of the preconditioning edm alone: leave it out")
         return self
 
-    def check_heads(self) -> None:
-        if bool(self.heads) == bool(self.head_width):
+    def check_heads(self, layout: GuidedLayout) -> None:
+        if bool(layout.heads) == bool(layout.head_width):
             raise ValueError("guided has either heads or a head_width: give one of them")
         for channels in {self.width * multiplier for multiplier in self.multipliers}:
-            if channels % GROUPS or channels % (self.heads or self.head_width):
+            if channels % GROUPS or channels % (layout.heads or layout.head_width):
                 raise ValueError(
                     f"{channels} channels do not divide into {GROUPS} groups and the heads given"
                 )
+
+    def check_head_width(self, layout: EDM2Layout) -> None:
+        for channels in {self.width * multiplier for multiplier in self.multipliers}:
+            if channels % max(1, channels // layout.head_width):
+                raise ValueError(
+                    f"{channels} channels do not divide into heads of {layout.head_width}"
+                )
+
+    def check_lists(self, layout: LucidLayout) -> None:
+        levels = len(self.multipliers)
+        if {len(layout.full), len(layout.heads), len(layout.head_widths)} != {levels}:
+            raise ValueError(
+                f"lucid has full, heads and head_widths of each of its {levels} levels"
+            )
+        if min(layout.heads + layout.head_widths) < 1:
+            raise ValueError("lucid's heads and their widths are 1 or more at every level")
+        widths = {layout.first or self.width, *(self.width * one for one in self.multipliers)}
+        if layout.normalization != "rms" and any(one % LUCID_GROUPS for one in widths):
+            raise ValueError(f"lucid's channels do not divide into {LUCID_GROUPS} groups")
 
     def check_levels(self, side: int) -> None:
         levels = len(self.multipliers)
@@ -264,47 +225,3 @@ class NetworkSettings(BaseModel):
         sides = level_sides(side, levels)
         if stray := sorted(set(self.attention) - set(sides)):
             raise ValueError(f"attention at {stray} meets no level; the levels' sides are {sides}")
-
-
-def build_network(settings: NetworkSettings) -> Preconditioning:
-    """A freshly initialized network, float32 on the default device, in training mode.
-
-    Weights come from torch's global generator: seed it, or fork it, outside.
-    """
-    model = _raw_network(settings)
-    match settings.preconditioning:
-        case "edm":
-            return EDMPreconditioning(model, settings.sigma_data)
-        case "vp":
-            return VPPreconditioning(model)
-        case "ve":
-            return VEPreconditioning(model)
-        case "iddpm":
-            return IDDPMPreconditioning(model)
-        case "table":
-            return TablePreconditioning(model, settings.steps)
-        case "none":
-            return NoPreconditioning(model)
-
-
-def _raw_network(settings: NetworkSettings) -> nn.Module:
-    channels, _, side = settings.shape
-    twice = settings.preconditioning == "iddpm" or settings.variance
-    answers = 2 * channels if twice else channels
-    sizes: dict[str, Any] = settings.model_dump(include=HAS[settings.arch] - {"variance"})
-    match settings.arch:
-        case "ddpmpp":
-            return SongUNet(side, channels, answers, **sizes)
-        case "ncsnpp":
-            residual: dict[str, Any] = {"embedding": "fourier", "encoder": "residual"}
-            return SongUNet(side, channels, answers, **sizes, **residual, taps=(1, 3, 3, 1))
-        case "adm":
-            return DhariwalUNet(side, channels, answers, **sizes)
-        case "skip":
-            return SkipNet(channels, channels, **sizes)
-        case "dit":
-            return DiT(side, channels, answers, **sizes)
-        case "guided":
-            return GuidedUNet(side, channels, answers, **sizes)
-        case "linear":
-            return LinearNet(settings.shape)

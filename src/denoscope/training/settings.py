@@ -74,10 +74,10 @@ class TrainSettings(BaseModel):
     @field_validator("network")
     @classmethod
     def _has_a_loss(cls, network: NetworkSettings) -> NetworkSettings:
-        if network.preconditioning in ("iddpm", "table"):
+        if network.trained_elsewhere:
             raise ValueError(
-                f"the preconditioning {network.preconditioning} is for models trained elsewhere: "
-                "train with edm, vp or ve"
+                f"{network.arch} with the preconditioning {network.preconditioning} is for models "
+                "trained elsewhere: train one of the other architectures with edm, vp or ve"
             )
         return network
 

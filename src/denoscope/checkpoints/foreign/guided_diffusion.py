@@ -176,13 +176,15 @@ class _Found:
                 "multipliers": [one // width for one in self.widths],
                 "blocks": self.blocks,
                 "attention": [side >> level for level, there in enumerate(self.attends) if there],
-                "heads": unstated.heads,
-                "head_width": unstated.head_width,
                 "label_dim": 0 if labels is None else len(labels),
-                "time_features": self.time_features,
-                "conv_resampling": self.conv_resampling,
-                "shift_only": self.shift_only,
-                "qkv_first": unstated.qkv_first,
-                "variance": self.variance,
+                "guided": {
+                    "heads": unstated.heads,
+                    "head_width": unstated.head_width,
+                    "time_features": self.time_features,
+                    "conv_resampling": self.conv_resampling,
+                    "shift_only": self.shift_only,
+                    "qkv_first": unstated.qkv_first,
+                    "variance": self.variance,
+                },
             }
         )

@@ -23,7 +23,7 @@ from denoscope.checkpoints.foreign.pickle_machine import (
     shown,
 )
 
-__all__ = ["DTYPES", "Storage", "declaration", "tensor_makers"]
+__all__ = ["DTYPES", "Storage", "array_values", "declaration", "tensor_makers"]
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 DTYPES = {
@@ -40,6 +40,7 @@ DTYPES = {
 }
 NUMBERS = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "b1": "?"}
 MOST_DIMENSIONS = 8
+MOST_LISTED = 1000  # values of an array
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,11 @@ def tensor_makers(allowance: Allowance, where: str) -> dict[str, Callable[..., o
     def load_storage(content: object, *_: object) -> Storage:
         return _storage(content, allowance, where)
 
-    scalar = {f"numpy.{core}.multiarray.scalar": _scalar for core in ("core", "_core")}
+    numpy: dict[str, Callable[..., object]] = {"numpy.ndarray": _never}
+    for core in ("core", "_core"):
+        numpy[f"numpy.{core}.multiarray.scalar"] = _scalar
+        for name in ("multiarray._reconstruct", "numeric._frombuffer"):
+            numpy[f"numpy.{core}.{name}"] = lambda *given: Record("numpy.ndarray", given)
     return {
         "collections.OrderedDict": _dictionary,
         "builtins.set": _members,
@@ -64,7 +69,7 @@ def tensor_makers(allowance: Allowance, where: str) -> dict[str, Callable[..., o
         "torch._utils._rebuild_parameter": _parameter,
         "torch._utils._rebuild_parameter_with_state": _parameter,
         "numpy.dtype": lambda *given: Record("numpy.dtype", given),
-        **scalar,
+        **numpy,
     }
 
 
@@ -83,6 +88,31 @@ def _members(items: object = ()) -> list[object]:
     if not isinstance(items, list | tuple):
         raise ValueError("a set is not made of a list")
     return list(items)
+
+
+def array_values(array: object) -> tuple[float, ...] | None:
+    """The values of a small numpy array of floats, along one dimension; None for anything else.
+
+    numpy writes it as a state (version, shape, dtype, order, bytes) or, since pickle's protocol 5,
+    as arguments (bytes, dtype, shape, order).
+    """
+    match array:
+        case Record(name="numpy.ndarray", state=(_, (int(count),), dtype, _, bytes(content))):
+            pass
+        case Record(
+            arguments=(bytes() | bytearray() as content, dtype, (int(count),), _), state=None
+        ):
+            pass
+        case _:
+            return None
+    if not 0 < count <= MOST_LISTED:
+        return None
+    size = len(content) // count
+    parts = [bytes(content[start : start + size]) for start in range(0, count * size, size or 1)]
+    try:
+        return tuple(float(_scalar(dtype, one)) for one in parts)
+    except ValueError:
+        return None
 
 
 def _scalar(dtype: object, content: object) -> float | int | bool:
