@@ -3,9 +3,10 @@
     python benchmarks/fuzz_models.py --count 100000 [--seed 0]
 
 Bits flipped, bytes replaced, parts cut out, doubled, moved or taken from another file, of good pickles
-of EDM and EDM2, good checkpoints of guided-diffusion and denoising-diffusion-pytorch, a good
-safetensors file and a good model.json. Prints how many opened, how many were refused, the longest time
-and the largest memory; stops at the first file that does anything else and keeps it.
+of EDM and EDM2, good checkpoints of guided-diffusion and denoising-diffusion-pytorch, the two files of
+a good imported model and those of a good pipeline of diffusers. Prints how many opened, how many were
+refused, the longest time and the largest memory; stops at the first file that does anything else and
+keeps it.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -29,6 +31,7 @@ from checkpoints.hostile import (
     good_weights,
     opened,
 )
+from checkpoints.hostile_diffusers import good_files
 from denoscope.errors import InputError
 
 NUMBERS = [b"\x00" * 4, b"\xff" * 4, b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\x00\x00\x00\x80"]
@@ -58,32 +61,53 @@ def mutated(good: bytes, other: bytes, draw: random.Random) -> bytes:
     return bytes(changed)
 
 
-def fuzz(count: int, seed: int, place: Path) -> dict[str, float]:
-    """Open `count` changed files in `place`, which keeps the one at fault where there is one."""
+def good_ones() -> list[tuple[str, dict[str, bytes]]]:
+    """What to open -> its files, of which one is changed. A path "." is the whole of a model file."""
+    record = json.dumps(good_record()).encode()
+    single = {
+        "model.pkl": good_pickle(),
+        "edm2.pkl": good_edm2_pickle(),
+        "model.pt": good_torch_file(),
+        LUCID: good_lucid_file(),
+    }
+    return [(name, {".": content}) for name, content in single.items()] + [
+        ("imported", {"weights.safetensors": good_weights(), "model.json": record}),
+        ("pipeline", good_files()),
+    ]
+
+
+def fuzz(count: int, seed: int, place: Path) -> dict[str, Any]:
+    """Open `count` changed models in `place`, which keeps the one at fault where there is one."""
     draw = random.Random(seed)
-    good = [good_pickle(), good_edm2_pickle(), good_torch_file(), good_lucid_file()]
-    files = len(good)  # the rest are parts of a folder
-    good += [good_weights(), json.dumps(good_record()).encode()]
-    names = ["model.pkl", "edm2.pkl", "model.pt", LUCID]
-    names += ["model/weights.safetensors", "model/model.json"]
-    (place / "model").mkdir()
-    count_opened, longest = 0, 0.0
+    good = good_ones()
+    others = [content for _, files in good for content in files.values()]
+    found: dict[str, Any] = {name: {"opened": 0, "refused": 0} for name, _ in good}
+    longest = 0.0
     for _ in range(count):
-        kind = draw.randrange(len(names))
-        for name, content in zip(names, good, strict=True):
-            (place / name).write_bytes(content)
-        (place / names[kind]).write_bytes(mutated(good[kind], draw.choice(good), draw))
+        name, files = draw.choice(good)
+        chosen = draw.choice(list(files))
+        for path, content in files.items():
+            target = place / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(
+                mutated(content, draw.choice(others), draw) if path == chosen else content
+            )
         start = time.process_time()
         try:
-            opened(place / (names[kind] if kind < files else "model"))
-            count_opened += 1
+            opened(place / name)
+            found[name]["opened"] += 1
         except InputError as error:
             if "\n" in str(error):
-                raise SystemExit(f"{place / names[kind]}: more than one line") from error
+                raise SystemExit(f"{place / name}: more than one line") from error
+            found[name]["refused"] += 1
         longest = max(longest, time.process_time() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = {"files": count, "opened": count_opened, "refused": count - count_opened}
-    return found | {"longest_s": round(longest, 3), "peak_mb": round(peak)}
+    return {
+        "files": count,
+        "seed": seed,
+        "longest_s": round(longest, 3),
+        "peak_mb": round(peak),
+    } | {"models": found}
 
 
 def main() -> None:
