@@ -139,17 +139,19 @@ def measure(
         x0, eps = batch.x0.to(bench.device), batch.eps.to(bench.device)
         on_device = InputBatch(kind, batch.ids, x0, eps)
         sigmas = torch.tensor([level.used for level in levels], dtype=torch.float64)
-        posteriors = bench.multi_delta.posterior_at_levels(x0, eps, sigmas)
-        mixed = _mixed(bench, on_device, sigmas)
+        singles, pairs = len(x0), _pairs(on_device)
+        clean, noise = _with_mixtures(x0, pairs), _with_mixtures(eps, pairs)
+        posteriors = bench.multi_delta.posterior_at_levels(clean, noise, sigmas)
         for place, level in enumerate(levels):
             x = on_device.at(level.used)
             answers = {
                 "network": bench.network_at(x, level.used),
                 "gaussian": bench.gaussian(x, as_sigma(level.used, x)),
-                "multi_delta": posteriors[place].x0_hat,
+                "multi_delta": posteriors[place].x0_hat[:singles],
             }
             record = _Row(recorder, kind, level, batch.ids)
-            record("effective_pictures", posteriors[place].effective_number, "multi_delta")
+            effective = posteriors[place].effective_number[:singles]
+            record("effective_pictures", effective, "multi_delta")
             if kind != "noise":
                 _errors(record, bench, x, x0, answers)
             _comparisons(record, answers)
@@ -158,8 +160,9 @@ def measure(
             near[level].append(closeness(answers["network"], *forms))
             if kind != "noise":
                 ideal[level].append(closeness(x0, *forms))
-            if mixed and kind != "train":
-                _linearity(record, bench, x, level, answers, mixed[place])
+            if pairs:
+                mixed = posteriors[place].x0_hat[singles:]
+                _linearity(record, bench, x, level, answers, mixed)
             if len(shown.setdefault("noisy", [])) < len(levels):
                 shown["noisy"].append(x[:6].cpu())
                 for name, answer in answers.items():
@@ -213,13 +216,14 @@ def _comparisons(record: _Row, answers: dict[str, Tensor]) -> None:
         )
 
 
-def _mixed(bench: Bench, batch: InputBatch, sigmas: Tensor) -> list[Tensor]:
-    """The multi-delta's answer to each pair's mixture, by level; empty where there is no pair."""
-    pairs = len(batch.ids) // 2
-    if not pairs or batch.kind == "train":
-        return []
-    x0, eps = (mix(t[0 : 2 * pairs : 2], t[1 : 2 * pairs : 2], HALF) for t in (batch.x0, batch.eps))
-    return [p.x0_hat for p in bench.multi_delta.posterior_at_levels(x0, eps, sigmas)]
+def _pairs(batch: InputBatch) -> int:
+    """How many pairs of neighbours are mixed for linearity: none of training pictures."""
+    return 0 if batch.kind == "train" else len(batch.ids) // 2
+
+
+def _with_mixtures(rows: Tensor, pairs: int) -> Tensor:
+    """The rows, and behind them each pair's mixture: the multi-delta passes over its data once."""
+    return torch.cat([rows, mix(rows[0 : 2 * pairs : 2], rows[1 : 2 * pairs : 2], HALF)])
 
 
 def _linearity(
