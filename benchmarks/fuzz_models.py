@@ -83,15 +83,16 @@ def fuzz(count: int, seed: int, place: Path) -> dict[str, Any]:
     others = [content for _, files in good for content in files.values()]
     found: dict[str, Any] = {name: {"opened": 0, "refused": 0} for name, _ in good}
     longest = 0.0
-    for _ in range(count):
-        name, files = draw.choice(good)
-        chosen = draw.choice(list(files))
+    for name, files in good:
         for path, content in files.items():
             target = place / name / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(
-                mutated(content, draw.choice(others), draw) if path == chosen else content
-            )
+            target.write_bytes(content)
+    for _ in range(count):
+        name, files = draw.choice(good)
+        path = draw.choice(list(files))
+        changed = mutated(files[path], draw.choice(others), draw)
+        (place / name / path).write_bytes(changed)
         start = time.process_time()
         try:
             opened(place / name)
@@ -101,6 +102,7 @@ def fuzz(count: int, seed: int, place: Path) -> dict[str, Any]:
                 raise SystemExit(f"{place / name}: more than one line") from error
             found[name]["refused"] += 1
         longest = max(longest, time.process_time() - start)
+        (place / name / path).write_bytes(files[path])  # not where anything else was raised
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "files": count,
