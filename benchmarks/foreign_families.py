@@ -14,7 +14,6 @@ import argparse
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,12 +44,14 @@ class Family:
 
 
 PIXELS = {"widths": (16, 32, 32)}
+AUTOENCODER = {"kimg": 48, "widths": (16, 32, 32)}  # 16x16 pictures to 4x4 latents
 FAMILIES = (
     Family("ddpm-epsilon", "09_train_ddpm_with_diffusers", PIXELS, "DDPM, epsilon"),
     Family(
         "ddpm-v", "09_train_ddpm_with_diffusers", PIXELS | {"prediction": "v_prediction"}, "DDPM, v"
     ),
     Family("flow", "10_train_a_flow_with_diffusers", PIXELS, "flow matching"),
+    Family("latent", "11_train_latent_diffusion_with_diffusers", {}, "latent DDPM, epsilon"),
 )
 
 
@@ -81,14 +82,27 @@ def split(n: int) -> tuple[Pictures, Pictures]:
     return whole.split(n, seed=0)[0], whole.split(MANY, seed=0)[1].take(slice(0, HELD_OUT))
 
 
-def recipe(example: str) -> Callable[..., None]:
-    """The function `train` of a numbered example."""
+def recipe(example: str) -> Any:
+    """A numbered example as a module."""
     spec = importlib.util.spec_from_file_location(example, ROOT / f"examples/{example}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.train
+    return module
+
+
+def told(family: Family, runs: Path) -> dict[str, Any]:
+    """What the example's `train` is told; the latent models share an autoencoder of MANY pictures."""
+    if family.name != "latent":
+        return family.told
+    from diffusers import AutoencoderKL
+
+    folder = runs / "autoencoder"
+    if not (folder / "config.json").is_file():
+        made = recipe(family.example).train_autoencoder(split(MANY)[0], **AUTOENCODER)
+        made.save_pretrained(folder)
+    return family.told | {"vae": AutoencoderKL.from_pretrained(folder).eval()}
 
 
 def trained(cell: Cell, runs: Path) -> Path:
@@ -107,6 +121,8 @@ def audited(cell: Cell, runs: Path) -> Path:
     if not (out / "summary.json").is_file():
         model = describe_model(trained(cell, runs))
         train, held_out = split(cell.n)
+        if model.autoencoder is not None:
+            train, held_out = map(model.autoencoder.latents, (train, held_out))
         note = ModelNote(
             where=cell.name,
             family=model.family,
@@ -115,7 +131,13 @@ def audited(cell: Cell, runs: Path) -> Path:
             parameters=model.parameters,
         )
         found = audit(
-            model.denoiser, train, held_out, model=note, data_where="fashion-mnist", split_seed=0
+            model.denoiser,
+            train,
+            held_out,
+            model=note,
+            autoencoder=model.autoencoder,
+            data_where="fashion-mnist",
+            split_seed=0,
         )
         found.save(out)
     (TABLES / cell.name).mkdir(parents=True, exist_ok=True)
