@@ -103,3 +103,28 @@ def written_painter(place: Path, scheduler: Any) -> tuple[Path, Any, Any, Any]:
     encoder.save_pretrained(folder / "text_encoder")
     tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer")
     return folder, network, encoder, tokenizer
+
+
+SMALL_AUTOENCODER: dict[str, Any] = {
+    "in_channels": 1,
+    "out_channels": 1,
+    "block_out_channels": (4, 8),
+    "down_block_types": ("DownEncoderBlock2D",) * 2,
+    "up_block_types": ("UpDecoderBlock2D",) * 2,
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+    "latent_channels": 2,
+    "sample_size": 16,
+}
+
+
+def autoencoder(**settings: Any) -> diffusers.AutoencoderKL:
+    """Of grey pictures of 16 x 16, whose latents are two channels of 8 x 8."""
+    return seeded(diffusers.AutoencoderKL, **{**SMALL_AUTOENCODER, **settings})
+
+
+def written_latent(place: Path, network: Any, scheduler: Any, coder: Any) -> Path:
+    """The folder of an LDMPipeline: unet/, scheduler/ and vqvae/."""
+    folder = place / "latent"
+    diffusers.LDMPipeline(vqvae=coder, unet=network, scheduler=scheduler).save_pretrained(folder)
+    return folder

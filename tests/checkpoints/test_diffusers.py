@@ -295,15 +295,6 @@ def test_without_the_library_it_says_how_to_install_it(tmp_path, monkeypatch):
         open_denoiser(folder)
 
 
-def test_a_pipeline_with_an_encoder_says_to_give_its_latents(tmp_path):
-    folder = written(tmp_path, unet(), diffusers.DDPMScheduler())
-    path = folder / "model_index.json"
-    index = {**json.loads(path.read_text()), "vae": ["diffusers", "AutoencoderKL"]}
-    path.write_text(json.dumps(index))
-    with pytest.raises(InputError, match=r"give its network alone, .*unet, and latents, in Python"):
-        open_denoiser(folder)
-
-
 def test_info_tells_what_it_is(tmp_path):
     from denoscope.cli.descriptions import describe_place, is_model
 

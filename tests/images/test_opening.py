@@ -181,7 +181,7 @@ def test_a_large_set_is_decoded_once_and_memory_mapped(tmp_path, monkeypatch):
     first = open_images(folder)
     (kept,) = (tmp_path / "cache" / "pictures").iterdir()
     before = kept.stat().st_mtime_ns
-    monkeypatch.setattr(decoding, "_write", None)  # a second decoding would fail
+    monkeypatch.setattr(decoding, "write_array", None)  # a second decoding would fail
     again = open_images(folder)
     assert first.fingerprint == again.fingerprint
     assert torch.equal(first.pixels, nchw(pixels())[[0, 2, 4, 1, 3, 5]])

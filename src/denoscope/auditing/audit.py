@@ -21,6 +21,7 @@ from denoscope.auditing.recorder import Key, Recorder
 from denoscope.auditing.showing import shown_pictures
 from denoscope.auditing.signals import read_signals
 from denoscope.auditing.verdict import decide
+from denoscope.checkpoints import Autoencoder
 from denoscope.denoiser import Denoiser, check_denoiser
 from denoscope.errors import InputError
 from denoscope.images import (
@@ -103,6 +104,7 @@ def audit(
     batch: int = 64,
     device: torch.device | str = "cpu",
     model: ModelNote | None = None,
+    autoencoder: Autoencoder | None = None,
     data_where: str = "",
     split_seed: int | None = None,
     command: Sequence[str] = (),
@@ -115,7 +117,9 @@ def audit(
     levels: sigmas (L,), by default the ten of the paper. pictures: how many training and held-out
     pictures are denoised (half as many draws of noise). samples: pictures sampled by Euler over the
     levels. batch: pictures a call; results do not depend on
-    it beyond rounding. on_evaluations: called with the number of network evaluations just made.
+    it beyond rounding. autoencoder: of a model of latents, train and held_out being what its
+    `latents` made of pictures: the report shows what it decodes. on_evaluations: called with the
+    number of network evaluations just made.
 
     Raises InputError where sizes do not fit or a set is empty, RunError where the model returns
     values that are not finite.
@@ -168,12 +172,13 @@ def audit(
             data=DataNote(
                 where=data_where or train.source,
                 name=train.source,
-                fingerprint=train.fingerprint,
+                fingerprint=_pictured(train).fingerprint,
                 n_train=len(train),
                 n_held_out=len(held_out) if held_out else 0,
                 split_seed=split_seed,
                 shape=train.shape,
             ),
+            latents=None if autoencoder is None else autoencoder.note,
             seed=seed,
             device=str(device),
             versions=_versions(),
@@ -190,7 +195,7 @@ def audit(
             measurements=recorder.measurements(),
             values=recorder.per_picture(),
             samples=pl.DataFrame(evidence.rows, infer_schema_length=None),
-            pictures=shown_pictures(train, new, shown, evidence),
+            pictures=shown_pictures(train, new, shown, evidence, autoencoder),
             summary=summary,
         )
     )
@@ -199,10 +204,18 @@ def audit(
 def _duplicates(
     train: Pictures, held_out: Pictures | None
 ) -> tuple[DuplicateGroups | None, Contained | None]:
-    if train.pixels.dtype != torch.uint8:
+    pictures = _pictured(train)
+    if pictures.scale is not None:
         return None, None
-    overlap = contained(held_out, train) if held_out is not None else None
-    return near_duplicate_groups(train), overlap
+    overlap = None
+    if held_out is not None and _pictured(held_out).scale is None:
+        overlap = contained(_pictured(held_out), pictures)
+    return near_duplicate_groups(pictures), overlap
+
+
+def _pictured(pictures: Pictures) -> Pictures:
+    """Themselves, or what they are known to be latents of."""
+    return pictures if pictures.encodes is None else pictures.encodes
 
 
 def _record_gaps(recorder: Recorder, levels: list[Level]) -> None:
@@ -216,7 +229,7 @@ def _record_gaps(recorder: Recorder, levels: list[Level]) -> None:
 
 def _missing(train: Pictures, held_out: Pictures | None, samples: int) -> list[str]:
     missing = []
-    if train.pixels.dtype != torch.uint8:
+    if _pictured(train).scale is not None:
         missing.append(
             "Duplicates were not searched for: that takes uint8 pictures, these are latents."
         )

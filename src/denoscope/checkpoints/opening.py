@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from denoscope.checkpoints.conditions import Condition, split_condition
+from denoscope.checkpoints.diffusers_models.autoencoders import Autoencoder
 from denoscope.checkpoints.diffusers_models.folders import is_diffusers_folder
 from denoscope.checkpoints.diffusers_models.hub import fetched, is_hub_name
 from denoscope.checkpoints.diffusers_models.models import open_diffusers
@@ -53,6 +54,14 @@ class Model:
     """What a foreign file does not say, and was taken as published with its kind."""
     condition: str = ""
     """What the model was conditioned on, where it can be."""
+    autoencoder: Autoencoder | None = None
+    """Whose latents the denoiser takes, where it takes latents of pictures."""
+
+    @property
+    def pictures(self) -> tuple[int, int, int]:
+        """(C, H, W) of the pictures that it is about: the denoiser's own, or those it takes latents of."""
+        shape = self.denoiser.spec.shape
+        return shape if self.autoencoder is None else self.autoencoder.note.pictures
 
 
 def open_denoiser(where: str | os.PathLike[str]) -> Denoiser:
@@ -142,6 +151,7 @@ def _diffusers(path: Path, text: str, condition: Condition) -> Model:
         parameters=model.parameters,
         content_hash=model.content_hash,
         condition=model.condition,
+        autoencoder=model.autoencoder,
     )
 
 

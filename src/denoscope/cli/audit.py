@@ -6,6 +6,7 @@ import typer
 
 from denoscope.cli import options as opt
 from denoscope.cli.audit_job import AuditJob, tell_verdict
+from denoscope.cli.latents import taking
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import trained_on
 
@@ -65,8 +66,9 @@ def audit(
         overwrite=overwrite,
     )
     opened = describe_model(model)
+    take = taking(voice, device.value)
     known = trained_on(
-        opened, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
+        opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
     )
     summary = job.run(voice, opened, known)
     tell_verdict(voice, summary, job.report)

@@ -49,6 +49,7 @@ class AuditJob:
             len(levels), len(known.train), held_out, self.pictures, self.samples
         )
         denoiser, device = placed(model.denoiser, self.device)
+        autoencoder = None if model.autoencoder is None else model.autoencoder.to(device)
         with Bar(voice, "audit", total, "evaluations") as bar:
             found = audit(
                 denoiser,
@@ -67,6 +68,7 @@ class AuditJob:
                     parameters=model.parameters,
                     condition=model.condition,
                 ),
+                autoencoder=autoencoder,
                 data_where=known.where,
                 split_seed=known.split_seed,
                 command=self.command,
@@ -95,6 +97,8 @@ def tell_verdict(voice: Voice, summary: "Summary", report: Path) -> None:
         voice.say(f"  {reason.signal}: {reason.vote.replace('_', ' ')}. {reason.text}")
     if summary.provenance.model.condition:
         voice.say(f"  conditioned on: {summary.provenance.model.condition}")
+    if summary.provenance.latents:
+        voice.say(f"  denoises latents: {summary.provenance.latents.words}")
     for warning in [*summary.warnings, *summary.provenance.missing_evidence]:
         voice.say(f"  warning: {warning}")
     voice.say(f"report: {report}")

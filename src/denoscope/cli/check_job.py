@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from denoscope.cli.descriptions import describe_opened, tell_found
 from denoscope.cli.devices import placed
+from denoscope.cli.latents import as_taken
 from denoscope.cli.progress import Bar
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import check_fit
@@ -44,8 +45,12 @@ def _run(
     voice: Voice, model: "Model", data: str, size: int | None, seed: int, device: str
 ) -> "ModelCheck":
     from denoscope.auditing import check_model
+    from denoscope.auditing.inputs import chosen
+    from denoscope.auditing.probe import FIT_AT_MOST
 
     pictures = _pictures(model, data, size)
+    if model.autoencoder is not None:  # no more is encoded than is looked at
+        pictures = as_taken(model, chosen(pictures, COUNT + FIT_AT_MOST, seed), voice, device)
     denoiser, where = placed(model.denoiser, device)
     with Bar(voice, "check", COUNT * LEVELS, "evaluations") as bar:
         return check_model(

@@ -101,6 +101,10 @@ def describe_opened(
         "sigma": [spec.sigma_min, spec.sigma_max],
         "levels": "every sigma in that range" if spec.levels is None else spec.levels.tolist(),
     }
+    if model.autoencoder is not None:
+        found["pictures"] = list(model.pictures)
+        found["latents"] = model.autoencoder.note.words
+        found["autoencoder_hash"] = model.autoencoder.note.hash
     if model.parameters is not None:
         found["parameters"] = model.parameters
     if model.content_hash:
@@ -126,7 +130,8 @@ def _parametrisation(model: "Model") -> dict[str, str]:
     denoiser = getattr(model.denoiser, "conditional", model.denoiser)
     if isinstance(denoiser, PredictionDenoiser):
         low, high = denoiser.data_range
-        words = f"{denoiser.prediction}, of pictures over [{low:g}, {high:g}]"
+        of = f"pictures over [{low:g}, {high:g}]"
+        words = f"{denoiser.prediction}, of {of if model.autoencoder is None else 'latents'}"
         return {"parametrisation": words, "schedule": denoiser.schedule.note()}
     if isinstance(denoiser, NetworkDenoiser):
         if isinstance(denoiser.network, TablePreconditioning):

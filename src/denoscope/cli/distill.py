@@ -5,6 +5,7 @@ import typer
 from denoscope.cli import distill_options as words
 from denoscope.cli import options as opt
 from denoscope.cli.distill_job import DistillJob, tell_levels
+from denoscope.cli.latents import taking
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import trained_on
 
@@ -43,8 +44,9 @@ def distill(
 
     voice = Voice(as_json, quiet)
     opened = describe_model(model)
+    take = taking(voice, device.value)
     known = trained_on(
-        opened, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
+        opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
     )
     job = DistillJob(
         out=out.expanduser().resolve(),

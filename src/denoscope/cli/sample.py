@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from denoscope.cli import options as opt
+from denoscope.cli.latents import taking
 from denoscope.cli.sample_job import CLOSED_FORMS, SampleJob, closed_forms
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import trained_on
@@ -59,9 +60,11 @@ def sample(
     network, where = placed(opened.denoiser, device.value)
     denoisers = {"network": network}
     if names or data:
-        known = trained_on(opened, data=data, size=size, split=split, split_seed=split_seed)
+        take = taking(voice, device.value)
+        known = trained_on(opened, take, data=data, size=size, split=split, split_seed=split_seed)
         denoisers |= closed_forms(names, known.train, where)
-    note = job.run(voice, denoisers, where, {"model": model, "hash": opened.content_hash})
+    about = {"model": model, "hash": opened.content_hash}
+    note = job.run(voice, denoisers, where, about, opened.autoencoder)
     rows = ", ".join(note["rows"])
     voice.say(f"samples.png: rows {rows}; columns seeds {seeds}; {note['samples_show']}")
     voice.say(f"trajectories.png: the same rows; {note['trajectories_show']}")

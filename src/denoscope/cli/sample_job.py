@@ -1,7 +1,7 @@
 """The same noise through several denoisers, as pictures and arrays in one folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from denoscope.checkpoints import Autoencoder
     from denoscope.images import Pictures
 
 __all__ = ["CLOSED_FORMS", "SampleJob", "closed_forms"]
@@ -34,24 +35,34 @@ class SampleJob:
     seed: int = 0
 
     def run(
-        self, voice: Voice, denoisers: dict[str, Any], device: str, about: dict[str, Any]
+        self,
+        voice: Voice,
+        denoisers: dict[str, Any],
+        device: str,
+        about: dict[str, Any],
+        autoencoder: "Autoencoder | None" = None,
     ) -> dict[str, Any]:
-        """Walk every denoiser, write the folder whole, and return what its samples.json says."""
+        """Walk every denoiser, write the folder whole, and return what its samples.json says.
+
+        autoencoder: decodes what the denoisers answer, where they denoise latents.
+        """
         import numpy as np
 
         from denoscope.cli.picture_grid import grid_png
         from denoscope.noise import karras_levels
 
         shape = next(iter(denoisers.values())).spec.shape
-        if shape[0] not in (1, 3):
+        channels = shape[0] if autoencoder is None else autoencoder.note.pictures[0]
+        if channels not in (1, 3):
             raise InputError(
-                f"the model's pictures have {shape[0]} channels: sample draws 1 (gray) or 3 (colour)"
+                f"the model's pictures have {channels} channels: sample draws 1 (gray) or 3 (colour)"
             )
+        decode = autoencoder.to(device).decode if autoencoder is not None else lambda z: z
         levels = karras_levels(self.levels)
         total = len(denoisers) * len(self.seeds) * len(levels)
         with Bar(voice, "sample", total, "evaluations") as bar:
             ways = {
-                name: self._way(denoiser, shape, levels, device, bar)
+                name: self._way(denoiser, shape, levels, device, bar, decode)
                 for name, denoiser in denoisers.items()
             }
         last = len(levels) - 1
@@ -65,6 +76,8 @@ class SampleJob:
             "trajectories_show": f"D(x; sigma) of seed {self.seeds[0]} at level indices 0 to {last}",
             **about,
         }
+        if autoencoder is not None:
+            note["latents"] = autoencoder.note.model_dump(mode="json")
         arrays: dict[str, Any] = {"seeds": np.asarray(self.seeds), "levels": levels.numpy()}
         for name, way in ways.items():
             arrays["images" if name == "network" else name] = way[:, -1]
@@ -78,7 +91,13 @@ class SampleJob:
         return note
 
     def _way(
-        self, denoiser: Any, shape: tuple[int, int, int], levels: "Tensor", device: str, bar: Bar
+        self,
+        denoiser: Any,
+        shape: tuple[int, int, int],
+        levels: "Tensor",
+        device: str,
+        bar: Bar,
+        decode: "Callable[[Tensor], Tensor]",
     ) -> "np.ndarray":
         """D(x; sigma) along the way, uint8 (seeds, levels, C, H, W)."""
         import torch
@@ -92,7 +111,8 @@ class SampleJob:
             eps = noise(numbers, shape, seed=self.seed, stream="sample").to(device)
             steps = []
             for step in trajectory(denoiser, eps, levels, self.solver):
-                steps.append(((step.x0_hat + 1) * 127.5).round().clamp(0, 255).byte().cpu())
+                pictures = decode(step.x0_hat)
+                steps.append(((pictures + 1) * 127.5).round().clamp(0, 255).byte().cpu())
                 bar.advance(len(numbers))
             parts.append(torch.stack(steps, dim=1))
         return torch.cat(parts).numpy()

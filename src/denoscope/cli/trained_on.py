@@ -1,5 +1,6 @@
 """Which pictures a model was trained on, and which it never saw, from the words given and its record."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ class TrainedOn:
 
 def trained_on(
     model: "Model",
+    taken: "Callable[[Model, Pictures], Pictures]" = lambda model, pictures: pictures,
     *,
     data: str | None,
     size: int | None = None,
@@ -33,6 +35,7 @@ def trained_on(
 ) -> TrainedOn:
     """Open what the options name. A run of ours brings its own data and split.
 
+    taken: what the model denoises of a whole set of pictures that fit it, where it is no run of ours.
     Raises InputError where the options contradict the run or each other, or do not fit the model.
     """
     if model.record is not None:
@@ -43,11 +46,12 @@ def trained_on(
         raise InputError("--split and --held-out both say what is held out: give one of them")
     if split_seed is not None and split is None:
         raise InputError("--split-seed belongs to --split: give both, or neither")
-    pictures = _open(model, data, size)
+    pictures = taken(model, _open(model, data, size))
     if split is not None:
         train, rest = pictures.split(split, split_seed or 0)
         return TrainedOn(train, rest if len(rest) else None, data, split_seed or 0)
-    return TrainedOn(pictures, _open(model, held_out, size) if held_out else None, data, None)
+    unseen = taken(model, _open(model, held_out, size)) if held_out else None
+    return TrainedOn(pictures, unseen, data, None)
 
 
 def _of_run(
@@ -99,7 +103,7 @@ def _open(model: "Model", where: str, size: int | None) -> "Pictures":
 
 def check_fit(model: "Model", pictures: "Pictures") -> None:
     """Raises InputError where the model takes pictures of another shape."""
-    wanted, given = tuple(model.denoiser.spec.shape), tuple(pictures.shape)
+    wanted, given = tuple(model.pictures), tuple(pictures.shape)
     if wanted == given:
         return
     remedy = (

@@ -1,5 +1,7 @@
 """Real pictures in: one door, one set type, exact integer distances, synthetic sets."""
 
+from denoscope.images.array_files import read_array, write_array
+from denoscope.images.decoding import cache_folder
 from denoscope.images.distances import distance_blocks, nearest_pictures, squared_distances
 from denoscope.images.duplicates import (
     Contained,
@@ -21,6 +23,7 @@ __all__ = [
     "GaussianPictures",
     "MixturePictures",
     "Pictures",
+    "cache_folder",
     "contained",
     "distance_blocks",
     "duplicate_threshold",
@@ -29,6 +32,8 @@ __all__ = [
     "near_duplicate_groups",
     "nearest_pictures",
     "open_images",
+    "read_array",
     "split_permutation",
     "squared_distances",
+    "write_array",
 ]

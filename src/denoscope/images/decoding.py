@@ -2,20 +2,19 @@
 
 A set of more than 256 MB is decoded once into a .npy file under the cache directory
 (`DENOSCOPE_CACHE`, else `$XDG_CACHE_HOME/denoscope`, else `~/.cache/denoscope`) and memory-mapped
-from there ever after. The file appears by an atomic rename, so a killed decoding leaves none.
+from there ever after. A killed decoding leaves no file.
 """
 
-import contextlib
 import hashlib
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from denoscope.errors import RunError
+from denoscope.images.array_files import write_array
 
 __all__ = ["MEMORY_LIMIT", "cache_folder", "decode", "file_identity"]
 
@@ -53,7 +52,7 @@ def decode(
     target = cache_folder() / "pictures" / f"{key}.npy"
     if not target.exists():
         try:
-            _write(target, shape, chunks)
+            write_array(target, shape, "|u1", chunks())
         except OSError as error:
             raise RunError(
                 f"cannot keep the decoded pictures in {target.parent} ({error.strerror or error}); "
@@ -61,29 +60,6 @@ def decode(
             ) from error
     # Copy on write: torch wants a writable array, and the file must stay as it is.
     return np.load(target, mmap_mode="c")
-
-
-def _write(
-    target: Path, shape: tuple[int, ...], chunks: Callable[[], Iterator[np.ndarray]]
-) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".decoding-", suffix=".npy")
-    try:
-        with os.fdopen(handle, "wb") as file:  # plain writes: a full disk is an error, not a SIGBUS
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            written = 0
-            for chunk in chunks():
-                file.write(np.ascontiguousarray(chunk).data)
-                written += len(chunk)
-            assert written == shape[0], (written, shape)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
-        raise
 
 
 def _fill(whole: np.ndarray, chunks: Iterator[np.ndarray]) -> None:

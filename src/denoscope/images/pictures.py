@@ -51,6 +51,19 @@ class Numbered(Sequence[str]):
         raise IndexError(position)
 
 
+@dataclass(frozen=True)
+class _NamesOf(Sequence[str]):
+    """The names of a set's pictures by their position in it."""
+
+    pictures: "Pictures"
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, position):
+        return self.pictures.names(int(self.pictures.ids[position]))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Pictures:
     """A set of pictures: uint8 (N, C, H, W), or float32 latents with a scale.
@@ -63,6 +76,7 @@ class Pictures:
         noise is keyed on it.
     source: where the set came from, as the user would write it.
     scale: None for uint8; for latents the factor by which stored values are multiplied on use.
+    encodes: for latents the pictures that they stand for, in the same order, where they are known.
     """
 
     whole: Tensor
@@ -71,6 +85,7 @@ class Pictures:
     scale: float | None = None
     origins: Sequence[str] | None = None
     subset: bool = False  # whether ids select rows of `whole`, or number all of them
+    encodes: "Pictures | None" = None
 
     @classmethod
     def from_tensor(
@@ -94,10 +109,13 @@ class Pictures:
         scale: float = 1.0,
         source: str = "latents",
         origins: Sequence[str] | None = None,
+        encodes: "Pictures | None" = None,
     ) -> "Pictures":
         """Pictures of float latents (N, C, H, W): `floats` is latents * scale, of unit size or so.
 
-        Raises InputError where latents are not finite floats or scale is not positive.
+        encodes: the pictures that they are the latents of, which then give the names too, and in
+        which duplicates are searched for. Raises InputError where latents are not finite floats,
+        scale is not positive, or there is not one picture for each.
         """
         if not latents.is_floating_point():
             raise InputError(
@@ -107,9 +125,17 @@ class Pictures:
         if not 0 < scale < float("inf"):
             raise InputError(f"{source}: scale {scale:g}; give a positive factor")
         latents = _checked(latents, source).float()
-        if not bool(torch.isfinite(latents).all()):
+        step = max(1, (1 << 22) // latents[0].numel())  # a mapped set is larger than memory
+        if not all(bool(torch.isfinite(part).all()) for part in latents.split(step)):
             raise InputError(f"{source}: latents hold NaN or infinity; give finite values")
-        return cls(latents, torch.arange(len(latents)), source, float(scale), origins)
+        if encodes is not None:
+            if len(encodes) != len(latents):
+                raise InputError(
+                    f"{source}: {len(latents)} latents of {len(encodes)} pictures; give one a picture"
+                )
+            origins = _NamesOf(encodes)
+        ids = torch.arange(len(latents))
+        return cls(latents, ids, source, float(scale), origins, encodes=encodes)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -157,7 +183,10 @@ class Pictures:
                     f"{self.source}: pictures {low} to {high} asked; "
                     f"it holds {len(self)}, numbered from 0"
                 )
-        return Pictures(self.whole, self.ids[rows], self.source, self.scale, self.origins, True)
+        encodes = None if self.encodes is None else self.encodes.take(rows)
+        return Pictures(
+            self.whole, self.ids[rows], self.source, self.scale, self.origins, True, encodes
+        )
 
     def split(self, n: int, seed: int = 0) -> tuple["Pictures", "Pictures"]:
         """(train, held_out): the first n of the seeded permutation, and the rest.

@@ -11,6 +11,7 @@ __all__ = [
     "DataNote",
     "Figure",
     "Label",
+    "LatentNote",
     "LevelNote",
     "ModelNote",
     "Provenance",
@@ -94,11 +95,41 @@ class DataNote(_Strict):
     shape: tuple[int, int, int]
 
 
+class LatentNote(_Strict):
+    """How pictures became what a latent model denoises: z = (code - shift) scale.
+
+    autoencoder: its class. hash: of its settings and weights. code: what of the encoder's answer is
+    taken. scale, shift: one value, or one a channel. pictures: (C, H, W) of what is encoded.
+    """
+
+    autoencoder: str
+    hash: str
+    code: str
+    scale: list[FiniteFloat]
+    shift: list[FiniteFloat]
+    pictures: tuple[int, int, int]
+
+    @property
+    def words(self) -> str:
+        """For people, in a line."""
+        scale, shift = (", ".join(f"{v:.6g}" for v in part) for part in (self.scale, self.shift))
+        channels, height, width = self.pictures
+        return (
+            f"{self.code} of its {self.autoencoder}, less {shift}, times {scale}; of pictures of "
+            f"{width} × {height}, {channels} channel{'s' * (channels != 1)}"
+        )
+
+
 class Provenance(_Strict):
-    """Everything needed to repeat the audit, and what it cost (seconds)."""
+    """Everything needed to repeat the audit, and what it cost (seconds).
+
+    latents: where the model denoises latents of the data's pictures, how those were made; the
+    data's fingerprint is then of the pictures, and its shape that of the latents.
+    """
 
     model: ModelNote
     data: DataNote
+    latents: LatentNote | None = None
     seed: int
     device: str
     versions: dict[str, str] = {}

@@ -13,12 +13,13 @@ from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.foreign_files import inside, read_object
 from denoscope.errors import InputError
 
-__all__ = ["DiffusersFolder", "is_diffusers_folder"]
+__all__ = ["AUTOENCODERS", "DiffusersFolder", "configuration", "is_diffusers_folder"]
 
 NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
 INDEX, CONFIG, SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
 ENCODERS = ("vae", "vqvae", "movq")
-LIBRARIES = ("diffusers", "transformers")
+AUTOENCODERS = ("AutoencoderKL", "VQModel")
+LIBRARIES = ("diffusers", "transformers", "stable_diffusion")  # the last has safety checkers
 
 
 def is_diffusers_folder(path: Path) -> bool:
@@ -42,6 +43,8 @@ class DiffusersFolder:
     """The file of the scheduler."""
     parts: dict[str, tuple[str, str]]
     """Component -> (library, class) of a pipeline, those that are there."""
+    encoder: Path | None = None
+    """The folder of the autoencoder whose latents the network denoises, where there is one."""
 
     @classmethod
     def read(cls, root: Path) -> "DiffusersFolder":
@@ -60,25 +63,20 @@ class DiffusersFolder:
                 f"{root} is a {shown(pipeline)} of {shown(held) or 'nothing'}: it needs a scheduler "
                 f"and one network of the classes {', '.join(NETWORKS)}"
             )
-        if encoders := [name for name in ENCODERS if name in parts]:
-            raise InputError(
-                f"{root} denoises what its {encoders[0]} encodes, and this version encodes no pictures: "
-                f"give its network alone, {root / networks[0]}, and latents, in Python "
-                "(Pictures.from_latents)"
-            )
         network = _place(root, networks[0])
-        scheduler = _place(root, "scheduler") / SCHEDULER
-        kind, config = _configuration(network, root)
+        scheduler = inside(root, _place(root, "scheduler") / SCHEDULER)
+        kind, config = configuration(network, root)
         if kind != parts[networks[0]][1]:
             raise InputError(
                 f"{network} holds a {kind}, and {root / INDEX} says {parts[networks[0]][1]}: restore "
                 "the folder from a copy"
             )
-        return cls(root, shown(pipeline), network, kind, config, inside(root, scheduler), parts)
+        encoder = next((root / name for name in ENCODERS if name in parts), None)
+        return cls(root, shown(pipeline), network, kind, config, scheduler, parts, encoder)
 
     @classmethod
     def _bare(cls, root: Path) -> "DiffusersFolder":
-        kind, config = _configuration(root, root)
+        kind, config = configuration(root, root)
         for folder in (root / "scheduler", root, root.absolute().parent / "scheduler"):
             if (folder / SCHEDULER).is_file():
                 scheduler = inside(folder, folder / SCHEDULER)
@@ -94,15 +92,18 @@ class DiffusersFolder:
         return read_object(self.scheduler)
 
 
-def _configuration(folder: Path, root: Path) -> tuple[str, dict[str, Any]]:
+def configuration(
+    folder: Path, root: Path, known: tuple[str, ...] = NETWORKS
+) -> tuple[str, dict[str, Any]]:
+    """(class, settings) of one part's folder. Raises InputError for a class that is none of `known`."""
     config = read_object(inside(root, folder / CONFIG))
     kind = config.get("_class_name")
     if "auto_map" in config or isinstance(kind, list):
         raise _own_code(root, kind or config["auto_map"])
-    if not isinstance(kind, str) or kind not in NETWORKS:
+    if not isinstance(kind, str) or kind not in known:
         raise InputError(
             f"{folder} holds {'a ' + shown(kind) if kind else 'no model of diffusers'}: known are "
-            f"{', '.join(NETWORKS)}"
+            f"{', '.join(known)}"
         )
     return kind, config
 

@@ -1,6 +1,6 @@
 """Models of diffusers on the Hugging Face hub, by the name `owner/name`.
 
-Settings come first, and are read; only then, and only of the network that they name, the weights.
+Settings come first, and are read; only then, and only of the parts that they name, the weights.
 Code, pickles and what else is there are never fetched. The hub's own cache keeps what was.
 """
 
@@ -28,18 +28,17 @@ def is_hub_name(place: str) -> bool:
 
 
 def fetched(name: str) -> Path:
-    """The folder, in the hub's cache, of the newest version: settings, and the weights of the network and of
-    what reads its prompts.
+    """The folder, in the hub's cache, of the newest version: settings, and the weights of the network, of its
+    autoencoder and of what reads its prompts.
 
     Without a connection, what the cache has of it. Raises InputError where the hub has no such model
     or cannot be asked and the cache has none, and as `DiffusersFolder.read` does.
     """
     root = _snapshot(name, None, SETTINGS)
     folder = DiffusersFolder.read(root)
-    network = folder.network.relative_to(root)
-    weights = [
-        str(network / f"{STEM}{end}") for end in ("*.safetensors", "*.safetensors.index.json")
-    ]
+    places = [one.relative_to(root) for one in (folder.network, folder.encoder) if one]
+    ends = ("*.safetensors", "*.safetensors.index.json")
+    weights = [str(place / f"{STEM}{end}") for place in places for end in ends]
     if folder.kind == "UNet2DConditionModel":
         weights += ["text_encoder/model*.safetensors*", *(f"tokenizer/{one}" for one in TOKENS)]
     return _snapshot(name, root.name, [*SETTINGS, *weights])

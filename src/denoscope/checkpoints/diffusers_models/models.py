@@ -11,6 +11,7 @@ from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from denoscope.checkpoints.conditions import Condition
+from denoscope.checkpoints.diffusers_models.autoencoders import Autoencoder, open_autoencoder
 from denoscope.checkpoints.diffusers_models.conditions import told
 from denoscope.checkpoints.diffusers_models.folders import CONFIG, DiffusersFolder
 from denoscope.checkpoints.diffusers_models.networks import content_hash, diffusers_network
@@ -38,6 +39,8 @@ class DiffusersModel:
     """Of the configurations and weights that were read."""
     condition: str
     """What it was given beside the picture, empty where it takes nothing."""
+    autoencoder: Autoencoder | None
+    """Whose latents it denoises, where it denoises latents."""
 
 
 def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
@@ -55,17 +58,22 @@ def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
     def given(keywords: Mapping[str, Tensor]) -> PredictionDenoiser:
         return training.denoiser(Called(network, shape[0], keywords).eval(), shape)
 
+    autoencoder, coded = None, []
+    if folder.encoder is not None:
+        autoencoder, coded = open_autoencoder(folder.encoder, root, shape)
     denoiser: Denoiser = given(words.given)
     if words.none is not None and condition.guidance is not None:
         denoiser = GuidedDenoiser(denoiser, given(words.none), condition.guidance)
     return DiffusersModel(
         denoiser=denoiser,
-        family=f"diffusers {folder.kind}, {training.words}",
+        family=f"diffusers {folder.kind}, {training.words}"
+        + (f", of latents of an {autoencoder.note.autoencoder}" if autoencoder else ""),
         parameters=sum(p.numel() for p in network.parameters()),
         content_hash=content_hash(
-            [folder.network / CONFIG, folder.scheduler, *files, *words.files]
+            [folder.network / CONFIG, folder.scheduler, *files, *words.files, *coded]
         ),
         condition=words.words,
+        autoencoder=autoencoder,
     )
 
 
