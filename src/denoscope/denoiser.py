@@ -39,7 +39,8 @@ class Spec:
     name: short, for tables and legends.
     shape: (C, H, W) of one picture.
     sigma_min, sigma_max: the closed range of noise levels it accepts, in units of pictures that
-        range over [-1, 1]. Closed forms accept 0 (the limit) to infinity.
+        range over [-1, 1], or of the scaled latents that a latent model takes. Closed forms accept
+        0 (the limit) to infinity.
     levels: None where every sigma in the range is known, else the finite levels the model knows,
         as a tensor sorted from high to low; the caller snaps (`snap_to_levels`).
     citations: works that a report using this denoiser must name.

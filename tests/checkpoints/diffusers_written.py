@@ -63,12 +63,58 @@ def written_bare(place: Path, network: Any, scheduler: Any) -> Path:
     return folder
 
 
-def written_painter(place: Path, scheduler: Any) -> tuple[Path, Any, Any, Any]:
-    """(folder of a network's folder with all that its prompts need beside it, network, encoder, tokenizer)."""
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def clip(folder: Path, number: str = "", projected: int | None = None) -> tuple[Any, Any]:
+    """(encoder, tokenizer) of a CLIP of width 12 that knows letters, written under their names."""
     import json
 
     import transformers
 
+    words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{one}</w>" for one in LETTERS)]
+    place = folder / f"tokenizer{number}"
+    place.mkdir(parents=True)
+    vocabulary = {word: number for number, word in enumerate(words)}
+    (place / "vocab.json").write_text(json.dumps(vocabulary))
+    (place / "merges.txt").write_text("#version: 0.2\n")
+    (place / "tokenizer_config.json").write_text('{"model_max_length": 9}')
+    config = transformers.CLIPTextConfig(
+        vocab_size=len(words),
+        hidden_size=12,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=9,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+        projection_dim=projected or 12,
+    )
+    kind = "CLIPTextModelWithProjection" if projected else "CLIPTextModel"
+    encoder = seeded(getattr(transformers, kind), config=config)
+    encoder.save_pretrained(folder / f"text_encoder{number}")
+    return encoder, transformers.CLIPTokenizer.from_pretrained(place)
+
+
+def t5(folder: Path, number: str) -> tuple[Any, Any]:
+    """(encoder, tokenizer) of a T5 of width 32, written under their names."""
+    import transformers
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581", -2.0)]
+    pieces += [(one, -3.0) for one in LETTERS]
+    tokenizer = transformers.T5TokenizerFast(vocab=pieces, extra_ids=0)
+    tokenizer.save_pretrained(folder / f"tokenizer{number}")
+    config = transformers.T5Config(
+        vocab_size=len(pieces), d_model=32, d_kv=8, d_ff=16, num_layers=2, num_heads=2
+    )
+    encoder = seeded(transformers.T5EncoderModel, config=config)
+    encoder.save_pretrained(folder / f"text_encoder{number}")
+    return encoder, tokenizer
+
+
+def written_painter(place: Path, scheduler: Any) -> tuple[Path, Any, Any, Any]:
+    """(folder of a network's folder with all that its prompts need beside it, network, encoder, tokenizer)."""
     folder = place / "painter"
     network = seeded(
         diffusers.UNet2DConditionModel,
@@ -79,30 +125,9 @@ def written_painter(place: Path, scheduler: Any) -> tuple[Path, Any, Any, Any]:
             "cross_attention_dim": 12,
         },
     )
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{one}</w>" for one in letters)]
-    (folder / "tokenizer").mkdir(parents=True)
-    vocabulary = {word: number for number, word in enumerate(words)}
-    (folder / "tokenizer" / "vocab.json").write_text(json.dumps(vocabulary))
-    (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\n")
-    (folder / "tokenizer" / "tokenizer_config.json").write_text('{"model_max_length": 9}')
-    config = transformers.CLIPTextConfig(
-        vocab_size=len(words),
-        hidden_size=12,
-        intermediate_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=9,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    encoder = seeded(transformers.CLIPTextModel, config=config)
     network.save_pretrained(folder / "unet")
     scheduler.save_pretrained(folder / "scheduler")
-    encoder.save_pretrained(folder / "text_encoder")
-    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    return folder, network, encoder, tokenizer
+    return folder, network, *clip(folder)
 
 
 SMALL_AUTOENCODER: dict[str, Any] = {
@@ -128,3 +153,73 @@ def written_latent(place: Path, network: Any, scheduler: Any, coder: Any) -> Pat
     folder = place / "latent"
     diffusers.LDMPipeline(vqvae=coder, unet=network, scheduler=scheduler).save_pretrained(folder)
     return folder
+
+
+def _moved(network: Any) -> Any:
+    """Its last layers begin at zero: a draw is added everywhere."""
+    draw = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for p in network.parameters():
+            p.add_(torch.randn(p.shape, generator=draw) * 0.05)
+    return network
+
+
+def written_sd3(place: Path, scheduler: Any, third: bool = True) -> Any:
+    """A StableDiffusion3Pipeline of latents (4, 8, 8), in its folder, `place`/sd3."""
+    folder = place / "sd3"
+    network = _moved(
+        seeded(
+            diffusers.SD3Transformer2DModel,
+            sample_size=8,
+            in_channels=4,
+            out_channels=4,
+            num_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            caption_projection_dim=16,
+            pooled_projection_dim=18,
+            pos_embed_max_size=6,
+            dual_attention_layers=(0,),
+            qk_norm="rms_norm",
+        )
+    )
+    (one, words_1), (two, words_2) = clip(folder, "", 10), clip(folder, "_2", 8)
+    three, words_3 = t5(folder, "_3") if third else (None, None)
+    coder = autoencoder(
+        latent_channels=4,
+        shift_factor=0.06,
+        scaling_factor=1.5,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+    pipeline = diffusers.StableDiffusion3Pipeline(
+        network, scheduler, coder, one, words_1, two, words_2, three, words_3
+    )
+    pipeline.save_pretrained(folder)
+    return folder, pipeline
+
+
+def written_flux(place: Path, scheduler: Any, distilled: bool = True) -> Any:
+    """A FluxPipeline of latents (4, 8, 8), in its folder, `place`/flux."""
+    folder = place / "flux"
+    network = _moved(
+        seeded(
+            diffusers.FluxTransformer2DModel,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            pooled_projection_dim=12,
+            guidance_embeds=distilled,
+            axes_dims_rope=(4, 4, 8),
+        )
+    )
+    one, words_1 = clip(folder)
+    two, words_2 = t5(folder, "_2")
+    coder = autoencoder(latent_channels=4, shift_factor=0.1, scaling_factor=0.4)
+    pipeline = diffusers.FluxPipeline(scheduler, coder, one, words_1, two, words_2, network)
+    pipeline.save_pretrained(folder)
+    return folder, pipeline

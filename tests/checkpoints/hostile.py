@@ -47,6 +47,13 @@ def good_torch_file() -> bytes:
     return buffer.getvalue()
 
 
+def good_models(place: Path) -> list[Path]:
+    """What opens: the pickle, and the folder that it is imported to."""
+    path = place / "good.pkl"
+    path.write_bytes(good_pickle())
+    return [path, folder()(place)]
+
+
 def good_record() -> dict[str, object]:
     return {
         "family": "EDM pickle",

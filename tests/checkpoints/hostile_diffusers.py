@@ -34,6 +34,11 @@ def good_files() -> dict[str, bytes]:
         }
 
 
+def good_models(place: Path) -> list[Path]:
+    """What opens."""
+    return [pipeline()(place)]
+
+
 def pipeline(**files: bytes | str | None) -> Maker:
     """The good one with these files in place of its own; None leaves one out."""
 

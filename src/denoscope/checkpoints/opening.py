@@ -64,18 +64,23 @@ class Model:
         return shape if self.autoencoder is None else self.autoencoder.note.pictures
 
 
-def open_denoiser(where: str | os.PathLike[str]) -> Denoiser:
-    """The denoiser at `where`. Raises InputError that says what is allowed."""
-    return describe_model(where).denoiser
+def open_denoiser(where: str | os.PathLike[str], *, trust_remote_code: bool = False) -> Denoiser:
+    """The denoiser at `where`. Raises InputError that says what is allowed.
+
+    trust_remote_code: whether the network of a folder of diffusers may be of a class in the folder's
+    own code. It is run then, with all that you may do, after a line on stderr has named its files.
+    Nothing else is allowed by it.
+    """
+    return describe_model(where, trust_remote_code=trust_remote_code).denoiser
 
 
-def describe_model(where: str | os.PathLike[str]) -> Model:
-    """The denoiser at `where` and its provenance."""
+def describe_model(where: str | os.PathLike[str], *, trust_remote_code: bool = False) -> Model:
+    """The denoiser at `where` and its provenance; as `open_denoiser`."""
     text = os.fspath(where)
     place, condition = split_condition(text)
-    path = fetched(place) if is_hub_name(place) else Path(place)
+    path = fetched(place, trust_remote_code) if is_hub_name(place) else Path(place)
     if is_diffusers_folder(path):
-        return _diffusers(path, text, condition)
+        return _diffusers(path, text, condition, trust_remote_code)
     if condition:
         raise InputError(
             f"{place} takes no condition, models of diffusers alone do: leave away what is behind the #"
@@ -142,8 +147,8 @@ def _imported(model: ImportedModel, text: str, content_hash: str) -> Model:
     )
 
 
-def _diffusers(path: Path, text: str, condition: Condition) -> Model:
-    model = open_diffusers(path, condition)
+def _diffusers(path: Path, text: str, condition: Condition, trusted: bool) -> Model:
+    model = open_diffusers(path, condition, trusted)
     return Model(
         denoiser=model.denoiser,
         where=text,

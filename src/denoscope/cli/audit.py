@@ -29,6 +29,7 @@ def audit(
     levels: opt.Levels = 10,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     out: opt.AuditOut = None,
     overwrite: opt.Overwrite = False,
     fail_on: opt.FailOn = None,
@@ -40,8 +41,7 @@ def audit(
 ) -> int:
     """Measure MODEL against its training pictures: tables, a verdict, a report.
 
-    A run of `denoscope train` brings its data and split. For any other model give --data, and,
-    for a surer verdict, --held-out or --split.
+    A run of `denoscope train` brings its data and split; else give --data, best with --held-out.
 
     \b
     Examples:
@@ -65,7 +65,7 @@ def audit(
         figures=figures,
         overwrite=overwrite,
     )
-    opened = describe_model(model)
+    opened = describe_model(model, trust_remote_code=trust_remote_code)
     take = taking(voice, device.value)
     known = trained_on(
         opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed

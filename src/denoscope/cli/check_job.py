@@ -22,7 +22,14 @@ COUNT, LEVELS = 32, 10  # pictures denoised at each of so many levels
 
 
 def check_place(
-    voice: Voice, place: str, data: str | None, on: str, size: int | None, seed: int, device: str
+    voice: Voice,
+    place: str,
+    data: str | None,
+    on: str,
+    size: int | None,
+    seed: int,
+    device: str,
+    trust_remote_code: bool,
 ) -> int:
     """Describe the model, check it on pictures of `on`, say both. It is opened once.
 
@@ -30,7 +37,7 @@ def check_place(
     """
     from denoscope.checkpoints import describe_model
 
-    model = describe_model(place)
+    model = describe_model(place, trust_remote_code=trust_remote_code)
     found = describe_opened(model, place, data, size)
     tell_found(voice, found)
     check = _run(voice, model, on, size, seed, device)

@@ -61,7 +61,9 @@ def describe_data(place: str, size: int | None) -> dict[str, Any]:
     return found
 
 
-def describe_place(place: str, data: str | None, size: int | None) -> dict[str, Any]:
+def describe_place(
+    place: str, data: str | None, size: int | None, trust_remote_code: bool = False
+) -> dict[str, Any]:
     """Of a model, an unfinished run too. `usable` says whether it can be audited, `fits` on `data`."""
     from denoscope.checkpoints import describe_model
     from denoscope.checkpoints.runs import read_record
@@ -79,7 +81,8 @@ def describe_place(place: str, data: str | None, size: int | None) -> dict[str, 
             "reason": "the training is not finished: go on with denoscope train ... --resume",
             **({"snapshots": snapshots} if snapshots else {}),
         }
-    return describe_opened(describe_model(place), place, data, size)
+    model = describe_model(place, trust_remote_code=trust_remote_code)
+    return describe_opened(model, place, data, size)
 
 
 def tell_found(voice: Voice, found: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ def distill(
     budget: words.Budget = None,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -43,7 +44,7 @@ def distill(
     from denoscope.checkpoints import describe_model
 
     voice = Voice(as_json, quiet)
-    opened = describe_model(model)
+    opened = describe_model(model, trust_remote_code=trust_remote_code)
     take = taking(voice, device.value)
     known = trained_on(
         opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed

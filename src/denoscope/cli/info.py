@@ -42,6 +42,7 @@ def info(
     size: opt.Size = None,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -62,8 +63,12 @@ def info(
         option = "--check" if data is None else "--data"
         raise InputError(f"{place} is data, and {option} is for a model: leave it out")
     if check is not None:
-        return check_place(voice, place, data, check, size, seed, device.value)
-    found = describe_place(place, data, size) if is_model(place) else describe_data(place, size)
+        trust = trust_remote_code
+        return check_place(voice, place, data, check, size, seed, device.value, trust)
+    if is_model(place):
+        found = describe_place(place, data, size, trust_remote_code)
+    else:
+        found = describe_data(place, size)
     tell_found(voice, found)
     voice.result(found)
     return 0

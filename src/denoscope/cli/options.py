@@ -33,6 +33,7 @@ __all__ = [
     "Size",
     "Split",
     "SplitSeed",
+    "Trust",
     "name_of",
     "one_of_each",
     "read_numbers",
@@ -58,6 +59,14 @@ ModelPlace = Annotated[
         show_default=False,
         help="A run folder, a snapshot of one, an EDM pickle, a torch file, a diffusers folder or hub name, "
         "bundled:NAME, or module:factory.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        metavar="",
+        help="Run the code that a diffusers folder brings for its network: it may do all that you may.",
     ),
 ]
 Data = Annotated[

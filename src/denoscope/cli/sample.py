@@ -37,6 +37,7 @@ def sample(
     split_seed: opt.SplitSeed = None,
     seed: opt.Seed = 0,
     device: opt.Device = opt.DeviceName.AUTO,
+    trust_remote_code: opt.Trust = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -56,7 +57,7 @@ def sample(
     voice = Voice(as_json, quiet)
     names = opt.one_of_each("--with", beside, CLOSED_FORMS) if beside else []
     job = SampleJob(check_new_folder(out), opt.read_seeds(seeds), levels, solver.value, seed)
-    opened = describe_model(model)
+    opened = describe_model(model, trust_remote_code=trust_remote_code)
     network, where = placed(opened.denoiser, device.value)
     denoisers = {"network": network}
     if names or data:

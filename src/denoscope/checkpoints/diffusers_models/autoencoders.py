@@ -146,7 +146,7 @@ def _affine(config: dict[str, Any], channels: int, where: Path) -> tuple[list[fl
             f"{where} has latents_mean {shown(mean)} and latents_std {shown(std)}: give {channels} "
             "numbers each, positive deviations, and no shift_factor beside them"
         )
-    return [factor / float(one) for one in std], [float(one) for one in mean]
+    return [float(factor) / one for one in std], [float(one) for one in mean]  # pyright: ignore
 
 
 def _numbers(value: object, count: int) -> bool:

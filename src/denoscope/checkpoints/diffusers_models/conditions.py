@@ -9,7 +9,7 @@ from torch import Tensor
 
 from denoscope.checkpoints.conditions import Condition
 from denoscope.checkpoints.diffusers_models.folders import DiffusersFolder
-from denoscope.checkpoints.diffusers_models.prompts import prompt_states
+from denoscope.checkpoints.diffusers_models.prompted import PROMPTED, prompted
 from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 
@@ -37,7 +37,7 @@ class Told:
 
 def told(folder: DiffusersFolder, condition: Condition) -> Told:
     """Raises InputError for a condition that the network does not take, or needs and was not given."""
-    if folder.kind == "UNet2DConditionModel":
+    if folder.kind in PROMPTED:
         return _by_prompt(folder, condition)
     if condition.prompt is not None:
         raise InputError(
@@ -58,7 +58,7 @@ def told(folder: DiffusersFolder, condition: Condition) -> Told:
 
 
 def _by_prompt(folder: DiffusersFolder, condition: Condition) -> Told:
-    """A prompt, or the empty one, through the text encoder in the pipeline or beside the network."""
+    """A prompt, or the empty one, through the text encoders in the pipeline or beside the network."""
     if condition.label is not None:
         raise InputError(
             f"{folder.root} takes a prompt and no class: give {folder.root}#prompt=..."
@@ -69,21 +69,17 @@ def _by_prompt(folder: DiffusersFolder, condition: Condition) -> Told:
             f"{folder.network} is told more than a prompt ({more[0]}): open it in Python, with a lambda "
             "that gives it, and denoscope.from_epsilon or its kin"
         )
-    home = folder.root if folder.parts else folder.root.absolute().parent
     prompt, guidance = condition.prompt or "", condition.guidance
-    (given, none), files = prompt_states(home, [prompt, ""])
-    width = folder.config.get("cross_attention_dim", 1280)
-    if given.shape[-1] != width:
-        raise InputError(
-            f"{folder.network} takes states of width {shown(width)}, and the text encoder beside it has "
-            f"{given.shape[-1]}: they are of different models"
-        )
+    (given, none), files = prompted(folder, [prompt, ""])
     words = f"prompt {shown(prompt)!r}" if prompt else "the empty prompt"
-    states = {"encoder_hidden_states": given}
+    if folder.config.get("guidance_embeds") is True:
+        # Distilled: the network is told how far to go, and answers in one call what two would.
+        far = 1.0 if guidance is None else guidance
+        words = f"{words}, guidance {far:g} told to the network (distilled, not classifier-free)"
+        return Told({**given, "guidance": torch.tensor([far])}, words=words, files=files)
     if guidance is None:
-        return Told(states, words=words, files=files)
-    words = f"{words}, guidance {guidance:g}"
-    return Told(states, {"encoder_hidden_states": none}, words, files)
+        return Told(given, words=words, files=files)
+    return Told(given, none, f"{words}, guidance {guidance:g}", files)
 
 
 def _by_class(folder: DiffusersFolder, condition: Condition, count: str, has_none: bool) -> Told:

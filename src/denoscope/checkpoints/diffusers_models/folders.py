@@ -1,7 +1,8 @@
 """Folders that diffusers wrote: a pipeline (`model_index.json`) or a bare model (`config.json`).
 
 Both are read as data. A name in them chooses one of the classes listed here, or is refused: nothing
-named elsewhere, in the folder or out of it, is imported.
+named elsewhere, in the folder or out of it, is imported. Where the folder's code is trusted, a network
+may be of a class in it; nothing else may.
 """
 
 import re
@@ -9,15 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from denoscope.checkpoints.diffusers_models.remote_code import OwnCode, named_in
 from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.foreign_files import inside, read_object
 from denoscope.errors import InputError
 
 __all__ = ["AUTOENCODERS", "DiffusersFolder", "configuration", "is_diffusers_folder"]
 
-NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
+NETWORKS = (
+    *("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel"),
+    *("SD3Transformer2DModel", "FluxTransformer2DModel"),
+)
 INDEX, CONFIG, SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
 ENCODERS = ("vae", "vqvae", "movq")
+OWN_NETWORKS = ("unet", "transformer")  # where one of a class of its own stands in a pipeline
 AUTOENCODERS = ("AutoencoderKL", "VQModel")
 LIBRARIES = ("diffusers", "transformers", "stable_diffusion")  # the last has safety checkers
 
@@ -45,18 +51,27 @@ class DiffusersFolder:
     """Component -> (library, class) of a pipeline, those that are there."""
     encoder: Path | None = None
     """The folder of the autoencoder whose latents the network denoises, where there is one."""
+    code: OwnCode | None = None
+    """Where the network's class comes from, where that is the folder itself."""
 
     @classmethod
-    def read(cls, root: Path) -> "DiffusersFolder":
-        """Raises InputError for code of its own, unknown classes, missing parts, damaged files."""
+    def read(cls, root: Path, trusted: bool = False) -> "DiffusersFolder":
+        """trusted: whether the network may be of a class in the folder's own code, which is not run here.
+
+        Raises InputError for code of its own, unknown classes, missing parts, damaged files.
+        """
         if not (root / INDEX).is_file():
-            return cls._bare(root)
+            return cls._bare(root, trusted)
         index = read_object(inside(root, root / INDEX))
         pipeline = index.get("_class_name")
-        if not isinstance(pipeline, str):
+        if not isinstance(pipeline, str) and not trusted:
             raise _own_code(root, pipeline)
-        parts = _parts(index, root)
-        networks = [name for name, (_, kind) in parts.items() if kind in NETWORKS]
+        parts = _parts(index, root, trusted)
+        networks = [
+            name
+            for name, (library, kind) in parts.items()
+            if kind in NETWORKS or (library not in LIBRARIES and name in OWN_NETWORKS)
+        ]
         if len(networks) != 1 or "scheduler" not in parts:
             held = ", ".join(f"{name} {kind}" for name, (_, kind) in parts.items())
             raise InputError(
@@ -65,22 +80,37 @@ class DiffusersFolder:
             )
         network = _place(root, networks[0])
         scheduler = inside(root, _place(root, "scheduler") / SCHEDULER)
-        kind, config = configuration(network, root)
+        library, own = parts[networks[0]]
+        if library in LIBRARIES:
+            kind, config = configuration(network, root)
+            code = None
+        else:
+            kind, config = own, read_object(inside(root, network / CONFIG))
+            code = named_in({"_class_name": [library, own]}, network, root)
+            if code is None:
+                raise _own_code(root, f"{library}.{own}")
         if kind != parts[networks[0]][1]:
             raise InputError(
                 f"{network} holds a {kind}, and {root / INDEX} says {parts[networks[0]][1]}: restore "
                 "the folder from a copy"
             )
         encoder = next((root / name for name in ENCODERS if name in parts), None)
-        return cls(root, shown(pipeline), network, kind, config, scheduler, parts, encoder)
+        return cls(root, shown(pipeline), network, kind, config, scheduler, parts, encoder, code)
 
     @classmethod
-    def _bare(cls, root: Path) -> "DiffusersFolder":
-        kind, config = configuration(root, root)
+    def _bare(cls, root: Path, trusted: bool) -> "DiffusersFolder":
+        code = None
+        if trusted:
+            config = read_object(inside(root, root / CONFIG))
+            code = named_in(config, root, root)
+        if code is None:
+            kind, config = configuration(root, root)
+        else:
+            kind = code.name
         for folder in (root / "scheduler", root, root.absolute().parent / "scheduler"):
             if (folder / SCHEDULER).is_file():
                 scheduler = inside(folder, folder / SCHEDULER)
-                return cls(root, "", root, kind, config, scheduler, {})
+                return cls(root, "", root, kind, config, scheduler, {}, None, code)
         raise InputError(
             f"{root} holds a {kind} and no scheduler, which says how it was trained: put the scheduler's "
             f"folder beside it or in it (scheduler/{SCHEDULER}), or open it in Python with "
@@ -108,7 +138,7 @@ def configuration(
     return kind, config
 
 
-def _parts(index: dict[str, Any], root: Path) -> dict[str, tuple[str, str]]:
+def _parts(index: dict[str, Any], root: Path, trusted: bool) -> dict[str, tuple[str, str]]:
     """Each component's library and class. Settings of the pipeline itself, and absent parts, are left away."""
     found = {}
     for name, value in index.items():
@@ -119,7 +149,7 @@ def _parts(index: dict[str, Any], root: Path) -> dict[str, tuple[str, str]]:
         library, kind = value
         if not re.fullmatch(r"[A-Za-z]\w{0,60}", name):
             raise InputError(f"{root} has a part called {shown(name)}: no pipeline has")
-        if library not in LIBRARIES:
+        if library not in LIBRARIES and not trusted:
             raise _own_code(root, f"{library}.{kind}")
         found[name] = (library, kind)
     return found
@@ -133,5 +163,5 @@ def _place(root: Path, name: str) -> Path:
 def _own_code(root: Path, name: object) -> InputError:
     return InputError(
         f"{root} needs code that is not diffusers' own ({shown(name)}), and nothing of it was run: "
-        "where you trust its maker, open it in Python and give it as module:function"
+        "where you trust its maker, --trust-remote-code runs its network's (trust_remote_code=True)"
     )

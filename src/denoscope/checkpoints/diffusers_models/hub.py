@@ -1,7 +1,8 @@
 """Models of diffusers on the Hugging Face hub, by the name `owner/name`.
 
 Settings come first, and are read; only then, and only of the parts that they name, the weights.
-Code, pickles and what else is there are never fetched. The hub's own cache keeps what was.
+Pickles and what else is there are never fetched, and
+code only where it is trusted. The hub's own cache keeps what was.
 """
 
 import os
@@ -12,6 +13,7 @@ from typing import Any
 from denoscope.checkpoints.diffusers_models.folders import CONFIG, INDEX, SCHEDULER, DiffusersFolder
 from denoscope.checkpoints.diffusers_models.library import quiet, quietly_imported
 from denoscope.checkpoints.diffusers_models.networks import STEM
+from denoscope.checkpoints.diffusers_models.prompted import PROMPTED
 from denoscope.checkpoints.diffusers_models.prompts import TOKENS
 from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
@@ -27,21 +29,24 @@ def is_hub_name(place: str) -> bool:
     return NAME.fullmatch(place) is not None and not os.path.lexists(place)
 
 
-def fetched(name: str) -> Path:
+def fetched(name: str, trust_remote_code: bool = False) -> Path:
     """The folder, in the hub's cache, of the newest version: settings, and the weights of the network, of its
     autoencoder and of what reads its prompts.
 
     Without a connection, what the cache has of it. Raises InputError where the hub has no such model
     or cannot be asked and the cache has none, and as `DiffusersFolder.read` does.
     """
-    root = _snapshot(name, None, SETTINGS)
-    folder = DiffusersFolder.read(root)
+    settings = [*SETTINGS, "*.py"] if trust_remote_code else SETTINGS
+    root = _snapshot(name, None, settings)
+    folder = DiffusersFolder.read(root, trust_remote_code)
     places = [one.relative_to(root) for one in (folder.network, folder.encoder) if one]
     ends = ("*.safetensors", "*.safetensors.index.json")
     weights = [str(place / f"{STEM}{end}") for place in places for end in ends]
-    if folder.kind == "UNet2DConditionModel":
-        weights += ["text_encoder/model*.safetensors*", *(f"tokenizer/{one}" for one in TOKENS)]
-    return _snapshot(name, root.name, [*SETTINGS, *weights])
+    if folder.kind in PROMPTED:
+        for number in ("", "_2", "_3"):
+            weights += [f"text_encoder{number}/model*.safetensors*"]
+            weights += [f"tokenizer{number}/{one}" for one in TOKENS]
+    return _snapshot(name, root.name, [*settings, *weights])
 
 
 def _snapshot(name: str, revision: str | None, patterns: list[str]) -> Path:

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import inspect
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -46,9 +47,16 @@ def quiet() -> Iterator[None]:
     """Nothing of what the library has to say while it works, which is for its own users."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
+    bars: Any = sys.modules.get("transformers.utils.logging")
+    if bars is not None and not bars.is_progress_bar_enabled():
+        bars = None  # nothing to stop, and nothing to start again
+    if bars is not None:
+        bars.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
+        if bars is not None:
+            bars.enable_progress_bar()

@@ -1,30 +1,24 @@
 """A folder of diffusers as a denoiser, with all that is known of it."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
-from torch.autograd import forward_ad
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch import Tensor
 
 from denoscope.checkpoints.conditions import Condition
 from denoscope.checkpoints.diffusers_models.autoencoders import Autoencoder, open_autoencoder
+from denoscope.checkpoints.diffusers_models.calls import Called, Packed
 from denoscope.checkpoints.diffusers_models.conditions import told
 from denoscope.checkpoints.diffusers_models.folders import CONFIG, DiffusersFolder
 from denoscope.checkpoints.diffusers_models.networks import content_hash, diffusers_network
 from denoscope.checkpoints.diffusers_models.schedules import taught
-from denoscope.checkpoints.foreign.pickle_machine import shown
+from denoscope.checkpoints.diffusers_models.shapes import latent_shape
 from denoscope.checkpoints.guided import GuidedDenoiser
 from denoscope.denoiser import Denoiser
-from denoscope.errors import InputError
 from denoscope.parametrisations import PredictionDenoiser
 
 __all__ = ["DiffusersModel", "open_diffusers"]
-
-LARGEST_SIDE = 2**14
 
 
 @dataclass(frozen=True)
@@ -43,21 +37,32 @@ class DiffusersModel:
     """Whose latents it denoises, where it denoises latents."""
 
 
-def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
+def open_diffusers(
+    root: Path, condition: Condition, trust_remote_code: bool = False
+) -> DiffusersModel:
     """The network of a pipeline or bare model under its scheduler, as D(x; sigma) given a condition.
 
+    trust_remote_code: whether a network may be of a class in the folder's own code, which is then run.
     Raises InputError as `DiffusersFolder.read`, `taught`, `told` and `diffusers_network` do, and for a
     network whose answer is no prediction for its input.
     """
-    folder = DiffusersFolder.read(root)
+    folder = DiffusersFolder.read(root, trust_remote_code)
     training = taught(folder.scheduler_config(), str(folder.scheduler))
-    shape = _shape(folder.config, folder.network)
+    if folder.encoder is not None:
+        training = replace(training, data_range=(-1.0, 1.0))  # latents, used as they are
+    shape = latent_shape(folder)
     words = told(folder, condition)
-    network, files = diffusers_network(folder.kind, folder.config, folder.network, root)
+    network, files = diffusers_network(
+        folder.kind, folder.config, folder.network, root, folder.code
+    )
+
+    if folder.kind == "FluxTransformer2DModel":
+        network = Packed(network).eval()
 
     def given(keywords: Mapping[str, Tensor]) -> PredictionDenoiser:
         return training.denoiser(Called(network, shape[0], keywords).eval(), shape)
 
+    own = [] if folder.code is None else folder.code.files
     autoencoder, coded = None, []
     if folder.encoder is not None:
         autoencoder, coded = open_autoencoder(folder.encoder, root, shape)
@@ -66,68 +71,13 @@ def open_diffusers(root: Path, condition: Condition) -> DiffusersModel:
         denoiser = GuidedDenoiser(denoiser, given(words.none), condition.guidance)
     return DiffusersModel(
         denoiser=denoiser,
-        family=f"diffusers {folder.kind}, {training.words}"
+        family=f"diffusers {folder.kind}{' of its own code' * (folder.code is not None)}, "
+        + training.words
         + (f", of latents of an {autoencoder.note.autoencoder}" if autoencoder else ""),
         parameters=sum(p.numel() for p in network.parameters()),
         content_hash=content_hash(
-            [folder.network / CONFIG, folder.scheduler, *files, *words.files, *coded]
+            [folder.network / CONFIG, folder.scheduler, *files, *words.files, *coded, *own]
         ),
         condition=words.words,
         autoencoder=autoencoder,
     )
-
-
-class Called(nn.Module):
-    """network(x_t, t) of diffusers as a function from tensors to one: the prediction for x_t alone.
-
-    channels: those of the prediction; a network that predicts a variance too has as many after them.
-    keywords: what else it is told, tensors of one row, which every picture gets.
-    """
-
-    def __init__(self, network: nn.Module, channels: int, keywords: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        self.network, self.channels, self.keywords = network, channels, tuple(keywords)
-        for name, value in keywords.items():
-            self.register_buffer(f"told_{name}", value)
-        for module in network.modules():
-            if isinstance(module, nn.GroupNorm):
-                module.register_forward_pre_hook(_laid_out)
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        rows = {name: getattr(self, f"told_{name}") for name in self.keywords}
-        rows = {name: row.expand(len(x), *row.shape[1:]) for name, row in rows.items()}
-        with _attention():
-            answer = self.network(x, timestep=t, return_dict=False, **rows)[0]
-        return answer[:, : self.channels]
-
-
-def _laid_out(module: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
-    """torch's forward-mode derivative of a group norm takes its input in rows alone; values stay."""
-    return (given[0].contiguous(),)
-
-
-def _attention() -> AbstractContextManager[object]:
-    """Under forward-mode differentiation the plain kernel, as the fused ones have no such derivative."""
-    if forward_ad._current_level < 0:
-        return nullcontext()
-    return sdpa_kernel(SDPBackend.MATH)
-
-
-def _shape(config: dict[str, Any], where: Path) -> tuple[int, int, int]:
-    """(C, H, W) of what the network takes. Raises InputError where it states none, or answers another."""
-    channels, side = config.get("in_channels", 3), config.get("sample_size")
-    sides: list[Any] = side if isinstance(side, list) else [side, side]
-    if len(sides) != 2 or not all(
-        type(one) is int and 0 < one <= LARGEST_SIDE for one in (channels, *sides)
-    ):
-        raise InputError(
-            f"{where} states in_channels {shown(channels)} and sample_size {shown(side)}: write the "
-            "channels and the side of its pictures into its config.json"
-        )
-    answers = config.get("out_channels", 3)
-    if answers not in (channels, 2 * channels):
-        raise InputError(
-            f"{where} takes {channels} channels and answers {shown(answers)}: a denoiser answers what "
-            "it takes (a network shown a second picture beside the noisy one is none by itself)"
-        )
-    return channels, sides[0], sides[1]

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from denoscope.checkpoints.diffusers_models.library import made, quietly_imported
+from denoscope.checkpoints.diffusers_models.remote_code import OwnCode
 from denoscope.checkpoints.filling import check_filling
 from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.foreign_files import inside, read_object
@@ -36,11 +37,12 @@ FORMER = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.
 
 
 def diffusers_network(
-    kind: str, config: dict[str, Any], folder: Path, root: Path
+    kind: str, config: dict[str, Any], folder: Path, root: Path, code: OwnCode | None = None
 ) -> tuple[nn.Module, list[Path]]:
     """The network of class `kind` in float32 and evaluation mode, and the files of its weights.
 
-    root: the folder that every file must lie in. Raises InputError where the settings make no
+    root: the folder that every file must lie in. code: where the class is, which is run then, where it
+    is none of diffusers. Raises InputError where the settings make no
     network, weights are missing, are pickles, or do not fit, or have values that are not finite.
     """
     where = str(folder)
@@ -49,7 +51,7 @@ def diffusers_network(
     for path in files:
         weights |= read_weights(path)
     library = quietly_imported("diffusers", where)
-    cls = getattr(library, kind)
+    cls = getattr(library, kind) if code is None else code.loaded()
     with at_most(2 * len(weights) + 64), torch.device("meta"):
         network: Any = made(cls, config, where)
     weights = _renamed(weights, network.state_dict().keys())
