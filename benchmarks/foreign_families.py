@@ -72,7 +72,17 @@ class Cell:
         return "memorizing" if self.n == FEW else "generalizing"
 
 
-CELLS = tuple(Cell(family, n) for family in FAMILIES for n in (FEW, MANY))
+EPSILON, VELOCITY, FLOW, LATENT = FAMILIES
+CELLS = (
+    Cell(EPSILON, FEW),
+    Cell(EPSILON, MANY),
+    Cell(VELOCITY, FEW),
+    Cell(VELOCITY, MANY),
+    Cell(FLOW, FEW),
+    Cell(FLOW, MANY, kimg=48),
+    Cell(LATENT, FEW),
+    Cell(LATENT, MANY),
+)
 
 
 @cache
@@ -110,7 +120,9 @@ def trained(cell: Cell, runs: Path) -> Path:
     folder, writing = runs / cell.name, runs / ".writing" / cell.name
     if not folder.is_dir():
         shutil.rmtree(writing, ignore_errors=True)
-        recipe(cell.family.example)(split(cell.n)[0], writing, kimg=cell.kimg, **cell.family.told)
+        recipe(cell.family.example).train(
+            split(cell.n)[0], writing, kimg=cell.kimg, **told(cell.family, runs)
+        )
         writing.rename(folder)
     return folder
 
@@ -163,16 +175,16 @@ def line(cell: Cell, summary: dict[str, Any]) -> list[str]:
 
 def written(page: Path) -> str:
     """The table of all cells whose tables are there, put into the page."""
-    summaries = {
-        cell: json.loads((TABLES / cell.name / "summary.json").read_text())
+    summaries = [
+        (cell, json.loads((TABLES / cell.name / "summary.json").read_text()))
         for cell in CELLS
         if (TABLES / cell.name / "summary.json").is_file()
-    }
+    ]
     if not summaries:
         raise SystemExit(f"no tables in {TABLES}: give --runs to make some")
-    right = sum(s["verdict"]["label"] == cell.expected for cell, s in summaries.items())
+    right = sum(s["verdict"]["label"] == cell.expected for cell, s in summaries)
     head = ["trained as", "N", "kimg", "by construction", "verdict", *SIGNALS]
-    text = markdown_table(head, [line(cell, one) for cell, one in summaries.items()])
+    text = markdown_table(head, [line(cell, one) for cell, one in summaries])
     text += f"\n\nRight: {right} of {len(summaries)}."
     fill_block(page, "families", text)
     return text
