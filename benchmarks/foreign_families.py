@@ -44,7 +44,7 @@ class Family:
 
 
 PIXELS = {"widths": (16, 32, 32)}
-AUTOENCODER = {"kimg": 48, "widths": (16, 32, 32)}  # 16x16 pictures to 4x4 latents
+AUTOENCODER = {"kimg": 16, "widths": (16, 32, 32)}  # 16x16 pictures to 4x4 latents
 FAMILIES = (
     Family("ddpm-epsilon", "09_train_ddpm_with_diffusers", PIXELS, "DDPM, epsilon"),
     Family(
@@ -77,7 +77,7 @@ CELLS = (
     Cell(EPSILON, FEW),
     Cell(EPSILON, MANY),
     Cell(VELOCITY, FEW),
-    Cell(VELOCITY, MANY),
+    Cell(VELOCITY, MANY, kimg=24),
     Cell(FLOW, FEW),
     Cell(FLOW, MANY, kimg=48),
     Cell(LATENT, FEW),
