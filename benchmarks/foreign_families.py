@@ -51,7 +51,7 @@ FAMILIES = (
         "ddpm-v", "09_train_ddpm_with_diffusers", PIXELS | {"prediction": "v_prediction"}, "DDPM, v"
     ),
     Family("flow", "10_train_a_flow_with_diffusers", PIXELS, "flow matching"),
-    Family("latent", "11_train_latent_diffusion_with_diffusers", {}, "latent DDPM, epsilon"),
+    Family("latent", "11_train_latent_diffusion_with_diffusers", {}, "latent DDPM, v"),
 )
 
 
@@ -74,13 +74,13 @@ class Cell:
 
 EPSILON, VELOCITY, FLOW, LATENT = FAMILIES
 CELLS = (
-    Cell(EPSILON, FEW),
+    Cell(EPSILON, FEW, kimg=80),
     Cell(EPSILON, MANY),
-    Cell(VELOCITY, FEW),
+    Cell(VELOCITY, FEW, kimg=80),
     Cell(VELOCITY, MANY, kimg=24),
     Cell(FLOW, FEW),
     Cell(FLOW, MANY, kimg=48),
-    Cell(LATENT, FEW),
+    Cell(LATENT, FEW, kimg=128),
     Cell(LATENT, MANY),
 )
 

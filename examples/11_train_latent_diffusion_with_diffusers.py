@@ -83,7 +83,8 @@ def train(
         add_attention=False,
         norm_num_groups=8,
     )
-    scheduler = DDPMScheduler(num_train_timesteps=1000)
+    # v, not the noise: an error in the noise is one sigma times as large in the latents
+    scheduler = DDPMScheduler(num_train_timesteps=1000, prediction_type="v_prediction")
     steps = int(1000 * kimg / batch)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=2e-3, weight_decay=1e-6, fused=True)
     rate = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
@@ -92,8 +93,8 @@ def train(
         clean = x0[torch.randint(len(x0), (batch,))]
         noise = torch.randn_like(clean)
         t = torch.randint(scheduler.config.num_train_timesteps, (batch,))
-        answer = unet(scheduler.add_noise(clean, noise, t), t).sample
-        loss = torch.nn.functional.mse_loss(answer, noise)
+        noisy, target = (f(clean, noise, t) for f in (scheduler.add_noise, scheduler.get_velocity))
+        loss = torch.nn.functional.mse_loss(unet(noisy, t).sample, target)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
         optimizer.step()
