@@ -264,3 +264,29 @@ def test_early_stopping_is_told_from_what_is_kept():
     assert f"| {watch.onset.seen:,} | transitional" in text
     block = study.PAGE.read_text().partition("<!-- BEGIN early-stopping -->")[2]
     assert f"stopped after {seen['stopped_at']:,} of" in block
+
+
+def test_a_family_of_models_is_trained_audited_and_told_once(tmp_path, monkeypatch, few_digits):
+    import foreign_families as study
+
+    train, held_out = few_digits
+    monkeypatch.setattr(study, "split", lambda n: (train, held_out))
+    monkeypatch.setattr(study, "TABLES", tmp_path / "tables")
+    family = study.Family("tiny", "10_train_a_flow_with_diffusers", {"widths": (8,)}, "a flow")
+    few, many = study.Cell(family, study.FEW, kimg=0.16), study.Cell(family, study.MANY, kimg=0.16)
+    monkeypatch.setattr(study, "CELLS", (few, many))
+    tables = study.audited(few, tmp_path / "runs")
+    assert sorted(path.name for path in tables.iterdir()) == sorted(study.KEPT)
+    summary = json.loads((tables / "summary.json").read_text())
+    assert summary["provenance"]["model"]["family"] == "diffusers UNet2DModel, flow"
+    weights = tmp_path / "runs" / "tiny-16" / "diffusion_pytorch_model.safetensors"
+    before = weights.stat().st_mtime_ns
+    study.audited(few, tmp_path / "runs")
+    assert weights.stat().st_mtime_ns == before
+    page = tmp_path / "page.md"
+    page.write_text("<!-- BEGIN families -->\n<!-- END families -->\n")
+    told = study.written(page)
+    assert told in page.read_text()
+    # ten steps teach nothing, and the row says that this was not meant to be
+    assert "| a flow | 16 | 0.16 | memorizing | undertrained 1.00 **(not as expected)** |" in told
+    assert told.endswith("Right: 0 of 1.")

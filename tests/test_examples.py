@@ -13,7 +13,23 @@ EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 pytestmark = pytest.mark.slow
 
 
-def run(name: str, *words: object, folder: Path, code: int = 0, warnings: str = "error") -> str:
+# Recipes of diffusers: an example, and what it is told.
+RECIPES = {
+    "epsilon": ["09_train_ddpm_with_diffusers.py", "--prediction", "epsilon"],
+    "v": ["09_train_ddpm_with_diffusers.py", "--prediction", "v_prediction"],
+    "flow": ["10_train_a_flow_with_diffusers.py"],
+    "latent": ["11_train_latent_diffusion_with_diffusers.py"],
+}
+
+
+def run(
+    name: str,
+    *words: object,
+    folder: Path,
+    code: int = 0,
+    warnings: str = "error",
+    seconds: float = 300,
+) -> str:
     """The example's output; it is started in `folder`, so that what it leaves lies there."""
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
@@ -22,7 +38,7 @@ def run(name: str, *words: object, folder: Path, code: int = 0, warnings: str = 
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=seconds,
     )
     assert done.returncode == code, done.stderr[-3000:]
     return done.stdout
@@ -36,9 +52,11 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
 
 
 def test_all_are_run_and_short():
-    assert [path.name[:2] for path in EXAMPLES] == [f"{n:02}" for n in range(1, 9)]
+    assert [path.name[:2] for path in EXAMPLES] == [f"{n:02}" for n in range(1, 12)]
+    recipes = {name for name, *_ in RECIPES.values()}
     for path in EXAMPLES:
-        assert len(path.read_text().splitlines()) < 60, path.name
+        most = 120 if path.name in recipes else 60  # a training and an audit in one file
+        assert len(path.read_text().splitlines()) < most, path.name
 
 
 def test_closed_forms_are_told_apart(tmp_path):
@@ -101,3 +119,14 @@ def test_a_loop_under_accelerate_stops_before_memorization(tmp_path):
     said = run("08_stop_under_accelerate.py", folder=tmp_path)
     assert said.startswith("before.pt is the model after ")
     assert (tmp_path / "before.pt").is_file()
+
+
+@pytest.mark.parametrize(("images", "label"), [(16, "memorizing"), (800, "generalizing")])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_of_diffusers_is_known_for_what_it_learned(recipe, images, label, tmp_path):
+    name, *words = RECIPES[recipe]
+    words += ["--images", images]
+    said = run(name, tmp_path / "model", *words, folder=tmp_path, seconds=1200)
+    verdict, *reasons = said.splitlines()[-6:]
+    assert verdict.startswith(f"{label} ("), said
+    assert all(reason.startswith("  ") for reason in reasons)
