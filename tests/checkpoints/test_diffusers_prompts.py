@@ -13,7 +13,6 @@ from conformance import check_conformance  # noqa: E402
 from denoscope import describe_model, open_denoiser  # noqa: E402
 from denoscope.errors import InputError  # noqa: E402
 
-
 SCHEDULER = diffusers.DDIMScheduler(clip_sample=False, prediction_type="v_prediction")
 
 

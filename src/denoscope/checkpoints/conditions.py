@@ -42,8 +42,8 @@ class Condition:
         parts = re.findall(r"(class|guidance)=([^,=]+)(?:,|$)", rest)
         given = dict(parts)
         written = "".join(f"{name}={value}," for name, value in parts)
-        clean = rest.rstrip(",") == written.rstrip(",") and len(given) == len(parts)
         told = "prompt=" in words
+        clean = (rest if told else f"{rest.rstrip(',')},") == written and len(given) == len(parts)
         if not clean or not (told or "class" in given) or len(prompt) > LONGEST_PROMPT:
             raise InputError(f"the condition {shown(words)} is not understood: give {ALLOWED}")
         label, guidance = given.get("class"), given.get("guidance")
