@@ -66,8 +66,13 @@ def written_bare(place: Path, network: Any, scheduler: Any) -> Path:
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def clip(folder: Path, number: str = "", projected: int | None = None) -> tuple[Any, Any]:
-    """(encoder, tokenizer) of a CLIP of width 12 that knows letters, written under their names."""
+def clip(
+    folder: Path, number: str = "", projected: int | None = None, width: int = 12, pad: str = ""
+) -> tuple[Any, Any]:
+    """(encoder, tokenizer) of a CLIP that knows letters, written under their names.
+
+    pad: what prompts are filled up with, where that is not their end.
+    """
     import json
 
     import transformers
@@ -78,10 +83,11 @@ def clip(folder: Path, number: str = "", projected: int | None = None) -> tuple[
     vocabulary = {word: number for number, word in enumerate(words)}
     (place / "vocab.json").write_text(json.dumps(vocabulary))
     (place / "merges.txt").write_text("#version: 0.2\n")
-    (place / "tokenizer_config.json").write_text('{"model_max_length": 9}')
+    told = {"model_max_length": 9, **({"pad_token": pad} if pad else {})}
+    (place / "tokenizer_config.json").write_text(json.dumps(told))
     config = transformers.CLIPTextConfig(
         vocab_size=len(words),
-        hidden_size=12,
+        hidden_size=width,
         intermediate_size=16,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -89,7 +95,7 @@ def clip(folder: Path, number: str = "", projected: int | None = None) -> tuple[
         bos_token_id=0,
         eos_token_id=1,
         pad_token_id=1,
-        projection_dim=projected or 12,
+        projection_dim=projected or width,
     )
     kind = "CLIPTextModelWithProjection" if projected else "CLIPTextModel"
     encoder = seeded(getattr(transformers, kind), config=config)
@@ -113,18 +119,21 @@ def t5(folder: Path, number: str) -> tuple[Any, Any]:
     return encoder, tokenizer
 
 
-def written_painter(place: Path, scheduler: Any) -> tuple[Path, Any, Any, Any]:
+def painter(**settings: Any) -> diffusers.UNet2DConditionModel:
+    """Of prompts of width 12."""
+    small = {
+        **SMALL,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": 12,
+    }
+    return seeded(diffusers.UNet2DConditionModel, **{**small, **settings})
+
+
+def written_painter(place: Path, scheduler: Any, **settings: Any) -> tuple[Path, Any, Any, Any]:
     """(folder of a network's folder with all that its prompts need beside it, network, encoder, tokenizer)."""
     folder = place / "painter"
-    network = seeded(
-        diffusers.UNet2DConditionModel,
-        **{
-            **SMALL,
-            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-            "cross_attention_dim": 12,
-        },
-    )
+    network = painter(**settings)
     network.save_pretrained(folder / "unet")
     scheduler.save_pretrained(folder / "scheduler")
     return folder, network, *clip(folder)
@@ -197,6 +206,30 @@ def written_sd3(place: Path, scheduler: Any, third: bool = True) -> Any:
         network, scheduler, coder, one, words_1, two, words_2, three, words_3
     )
     pipeline.save_pretrained(folder)
+    return folder, pipeline
+
+
+def written_sdxl(place: Path, scheduler: Any, zeros: bool = True, **settings: Any) -> Any:
+    """A StableDiffusionXLPipeline of latents (2, 8, 8) of grey pictures, in its folder, `place`/sdxl."""
+    folder = place / "sdxl"
+    told = {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 4,
+        "projection_class_embeddings_input_dim": 6 * 4 + 10,
+        "cross_attention_dim": 12 + 16,
+    }
+    network = _moved(painter(**{**told, **settings}))
+    one, words_1 = clip(folder)
+    two, words_2 = clip(folder, "_2", 10, width=16, pad="a</w>")
+    pipeline = diffusers.StableDiffusionXLPipeline(
+        autoencoder(scaling_factor=0.13),
+        *(one, two, words_1, words_2, network, scheduler),
+        force_zeros_for_empty_prompt=zeros,
+        add_watermarker=False,
+    )
+    pipeline.save_pretrained(folder)
+    pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(folder, add_watermarker=False)
+    pipeline.set_progress_bar_config(disable=True)
     return folder, pipeline
 
 

@@ -15,6 +15,7 @@ from denoscope.errors import InputError
         ("guidance=7.5,class=0", Condition(label=0, guidance=7.5)),
         ("prompt=a cat, class=3", Condition(prompt="a cat, class=3")),
         ("prompt=", Condition(prompt="")),
+        ("class=3,prompt=a", Condition(label=3, prompt="a")),
         ("guidance=2,prompt=a = b", Condition(prompt="a = b", guidance=2.0)),
     ],
 )
@@ -28,7 +29,7 @@ def test_words_behind_the_mark(words, condition):
         *("", "class", "class=", "klass=3", "class=3,class=4", "class=x", "class=-1", "guidance=4"),
         *(
             "class=3,guidance=nan",
-            "class=3,prompt=a",
+            "class=3prompt=a",
             "class=3;guidance=4",
             "x,class=3",
             "class=3 ",

@@ -13,14 +13,15 @@ from conformance import check_conformance  # noqa: E402
 from denoscope import describe_model, open_denoiser  # noqa: E402
 from denoscope.errors import InputError  # noqa: E402
 
+SCHEDULER = diffusers.DDIMScheduler(clip_sample=False, prediction_type="v_prediction")
+
 
 @pytest.fixture(scope="module")
 def painter(tmp_path_factory):
-    scheduler = diffusers.DDIMScheduler(clip_sample=False, prediction_type="v_prediction")
-    return written_painter(tmp_path_factory.mktemp("models"), scheduler)
+    return written_painter(tmp_path_factory.mktemp("models"), SCHEDULER)
 
 
-def expected_of(painter, prompt):
+def expected_of(painter, prompt, **told):
     """(x, sigma, D) at time 400."""
     _, network, encoder, tokenizer = painter
     scheduler = diffusers.DDIMScheduler(clip_sample=False, prediction_type="v_prediction")
@@ -33,7 +34,7 @@ def expected_of(painter, prompt):
     )
     with torch.no_grad():
         states = encoder(words.input_ids).last_hidden_state
-        answer = network(x_t, 400, encoder_hidden_states=states).sample
+        answer = network(x_t, 400, encoder_hidden_states=states, **told).sample
     x0 = scheduler.step(answer, 400, x_t, eta=0.0).pred_original_sample
     return x, ((1 - abar) / abar).sqrt().reshape(1), x0
 
@@ -52,6 +53,44 @@ def test_a_prompt_none_and_guidance(painter):
     guided = none + 7.5 * (cat - none)
     torch.testing.assert_close(model.denoiser(x, sigma), guided, rtol=1e-5, atol=1e-5)
     assert model.condition == "prompt 'a cat, a', guidance 7.5"
+
+
+def test_a_prompts_own_embedding_is_added(tmp_path):
+    """addition_embed_type "text" is of the states that the network is told anyway."""
+    added = written_painter(
+        tmp_path, SCHEDULER, addition_embed_type="text", addition_embed_type_num_heads=4
+    )
+    x, sigma, cat = expected_of(added, "a cat")
+    ours = open_denoiser(f"{added[0] / 'unet'}#prompt=a cat")(x, sigma)
+    torch.testing.assert_close(ours, cat, rtol=1e-5, atol=1e-5)
+
+
+def test_a_class_beside_the_prompt(tmp_path):
+    classed = written_painter(tmp_path, SCHEDULER, num_class_embeds=5)
+    unet, labels = classed[0] / "unet", torch.tensor([3, 3])
+    (x, sigma, cat), (_, _, none) = (
+        expected_of(classed, words, class_labels=labels) for words in ("a cat", "")
+    )
+    other = expected_of(classed, "a cat", class_labels=labels - 1)[2]
+    assert not torch.allclose(cat, none)
+    assert not torch.allclose(cat, other)
+    model = describe_model(f"{unet}#class=3,prompt=a cat")
+    torch.testing.assert_close(model.denoiser(x, sigma), cat, rtol=1e-5, atol=1e-5)
+    assert model.condition == "prompt 'a cat', class 3 of 5"
+    model = describe_model(f"{unet}#class=3")
+    torch.testing.assert_close(model.denoiser(x, sigma), none, rtol=1e-5, atol=1e-5)
+    assert model.condition == "the empty prompt, class 3 of 5"
+    model = describe_model(f"{unet}#class=3,guidance=4,prompt=a cat")
+    guided = none + 4 * (cat - none)
+    torch.testing.assert_close(model.denoiser(x, sigma), guided, rtol=1e-5, atol=1e-5)
+    for words, line in (
+        ("", "a class of 5 beside its prompt"),
+        ("#prompt=a cat", "a class of 5 beside its prompt"),
+        ("#class=3,guidance=4", "guided from no prompt to one"),
+        ("#class=5", "has no class 5: give .*#class=0 to .*#class=4"),
+    ):
+        with pytest.raises(InputError, match=line):
+            open_denoiser(f"{unet}{words}")
 
 
 def test_it_keeps_the_contract(painter):

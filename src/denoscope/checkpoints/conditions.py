@@ -3,6 +3,7 @@
     models/dit#class=207
     models/dit#guidance=4,class=207
     models/painter#guidance=7.5,prompt=a cat, a hat and a fish
+    models/sorted#class=3,prompt=a cat
 
 MODEL so stays one string, which every verb takes, every audit writes down and every study can name.
 """
@@ -16,13 +17,15 @@ from denoscope.errors import InputError
 
 __all__ = ["Condition", "split_condition"]
 
-ALLOWED = "PLACE#class=3, PLACE#prompt=WORDS, or with guidance=4 and a comma before either"
+ALLOWED = (
+    "PLACE#class=3, PLACE#prompt=WORDS, or with guidance=4 and a comma before either, or all three"
+)
 LONGEST_PROMPT = 2000
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A class or a prompt, and how far to go beyond it. All None: unconditional."""
+    """A class, a prompt or both, and how far to go beyond. All None: unconditional."""
 
     label: int | None = None
     prompt: str | None = None
@@ -39,9 +42,9 @@ class Condition:
         parts = re.findall(r"(class|guidance)=([^,=]+)(?:,|$)", rest)
         given = dict(parts)
         written = "".join(f"{name}={value}," for name, value in parts)
-        clean = rest.rstrip(",") == written.rstrip(",") and len(given) == len(parts)
         told = "prompt=" in words
-        if not clean or told == ("class" in given) or len(prompt) > LONGEST_PROMPT:
+        clean = (rest if told else f"{rest.rstrip(',')},") == written and len(given) == len(parts)
+        if not clean or not (told or "class" in given) or len(prompt) > LONGEST_PROMPT:
             raise InputError(f"the condition {shown(words)} is not understood: give {ALLOWED}")
         label, guidance = given.get("class"), given.get("guidance")
         if label is not None and not re.fullmatch(r"\d{1,9}", label):

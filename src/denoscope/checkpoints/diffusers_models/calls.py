@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-__all__ = ["Called", "Packed"]
+__all__ = ["Called", "Packed", "Sized"]
 
 
 class Called(nn.Module):
@@ -45,6 +45,20 @@ def _attention() -> AbstractContextManager[object]:
     if forward_ad._current_level < 0:
         return nullcontext()
     return sdpa_kernel(SDPBackend.MATH)
+
+
+class Sized(nn.Module):
+    """A UNet2DConditionModel that takes a prompt's projection and a picture's size as SDXL does, in a dict."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, x: Tensor, text_embeds: Tensor, time_ids: Tensor, **told: object
+    ) -> tuple[Tensor]:
+        added = {"text_embeds": text_embeds, "time_ids": time_ids}
+        return self.network(x, added_cond_kwargs=added, **told)
 
 
 class Packed(nn.Module):

@@ -10,16 +10,18 @@ from torch import Tensor
 from denoscope.checkpoints.conditions import Condition
 from denoscope.checkpoints.diffusers_models.folders import DiffusersFolder
 from denoscope.checkpoints.diffusers_models.prompted import PROMPTED, prompted
+from denoscope.checkpoints.diffusers_models.sdxl import TEXT_TIME
 from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.errors import InputError
 
 __all__ = ["Told", "told"]
 
-# Settings of a UNet2DConditionModel that is told something else too.
+# Settings of a network that is told something else too.
 BESIDE_PROMPTS = (
     *("addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim"),
     *("encoder_hid_dim_type", "time_cond_proj_dim"),
 )
+ADDED = ("text", TEXT_TIME)  # of the prompt itself, and what SDXL is told
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,41 @@ def told(folder: DiffusersFolder, condition: Condition) -> Told:
 
 
 def _by_prompt(folder: DiffusersFolder, condition: Condition) -> Told:
-    """A prompt, or the empty one, through the text encoders in the pipeline or beside the network."""
-    if condition.label is not None:
+    """A prompt, or none, through the text encoders in the pipeline or beside the network.
+
+    A UNet2DConditionModel may have classes too, and no class for none: guidance is between prompts.
+    """
+    known = []
+    if folder.kind == "UNet2DConditionModel":
+        known = ["num_class_embeds"]
+        if folder.config.get("addition_embed_type") in ADDED:
+            known.append("addition_embed_type")
+    for name in BESIDE_PROMPTS:
+        if name not in known and folder.config.get(name) is not None:
+            raise InputError(
+                f"{folder.network} is told more than a prompt ({name} {shown(folder.config[name])}): open "
+                "it in Python, with a lambda that gives it, and denoscope.from_epsilon or its kin"
+            )
+    label, prompt, guidance = condition.label, condition.prompt, condition.guidance
+    classed, classes = {}, ""
+    if folder.config.get("num_class_embeds") is not None:
+        count = _classes(folder, "num_class_embeds")
+        if label is None or (prompt is None and guidance is not None):
+            raise InputError(
+                f"{folder.root} is told a class of {count} beside its prompt, and guided from no prompt to "
+                f"one: give {folder.root}#class=0,prompt=..., or #class=0 alone without guidance"
+            )
+        _check_label(folder, label, count)
+        classed, classes = {"class_labels": torch.tensor([label])}, f", class {label} of {count}"
+    elif label is not None:
         raise InputError(
             f"{folder.root} takes a prompt and no class: give {folder.root}#prompt=..."
         )
-    more = [name for name in BESIDE_PROMPTS if folder.config.get(name) is not None]
-    if more:
-        raise InputError(
-            f"{folder.network} is told more than a prompt ({more[0]}): open it in Python, with a lambda "
-            "that gives it, and denoscope.from_epsilon or its kin"
-        )
-    prompt, guidance = condition.prompt or "", condition.guidance
-    (given, none), files = prompted(folder, [prompt, ""])
-    words = f"prompt {shown(prompt)!r}" if prompt else "the empty prompt"
+    found = prompted(folder, [prompt, None])
+    given, none = ({**row, **classed} for row in found.rows)
+    files = found.files
+    empty = found.none if prompt is None else "the empty prompt"
+    words = (f"prompt {shown(prompt)!r}" if prompt else empty) + classes + found.beside
     if folder.config.get("guidance_embeds") is True:
         # Distilled: the network is told how far to go, and answers in one call what two would.
         far = 1.0 if guidance is None else guidance
@@ -84,18 +107,15 @@ def _by_prompt(folder: DiffusersFolder, condition: Condition) -> Told:
 
 def _by_class(folder: DiffusersFolder, condition: Condition, count: str, has_none: bool) -> Told:
     """Classes 0 to N - 1. has_none: whether class N stands for none, as it does in a DiT."""
-    classes = folder.config.get(count, 1000)
-    if type(classes) is not int or classes < 1:
-        raise InputError(f"{folder.network} has {count} {shown(classes)}: a model has 1 or more")
+    classes = _classes(folder, count)
     label, guidance = condition.label, condition.guidance
-    range_of = f"{folder.root}#class=0 to {folder.root}#class={classes - 1}"
-    if label is not None and label >= classes:
-        raise InputError(f"{folder.root} has no class {label}: give {range_of}")
+    if label is not None:
+        _check_label(folder, label, classes)
     if not has_none and (label is None or guidance is not None):
         wanted = "guidance is between a class and none" if guidance is not None else "give one"
         raise InputError(
             f"{folder.root} was trained with {classes} classes and knows no picture without: "
-            f"{wanted}, {range_of}"
+            f"{wanted}, {_range(folder, classes)}"
         )
     none = {"class_labels": torch.tensor([classes])}
     if label is None:
@@ -104,3 +124,19 @@ def _by_class(folder: DiffusersFolder, condition: Condition, count: str, has_non
     if guidance is None:
         return Told(given, words=words)
     return Told(given, none, f"{words}, guidance {guidance:g}")
+
+
+def _classes(folder: DiffusersFolder, count: str) -> int:
+    classes = folder.config.get(count, 1000)
+    if type(classes) is not int or classes < 1:
+        raise InputError(f"{folder.network} has {count} {shown(classes)}: a model has 1 or more")
+    return classes
+
+
+def _check_label(folder: DiffusersFolder, label: int, classes: int) -> None:
+    if label >= classes:
+        raise InputError(f"{folder.root} has no class {label}: give {_range(folder, classes)}")
+
+
+def _range(folder: DiffusersFolder, classes: int) -> str:
+    return f"{folder.root}#class=0 to {folder.root}#class={classes - 1}"

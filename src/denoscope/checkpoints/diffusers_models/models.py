@@ -8,7 +8,7 @@ from torch import Tensor
 
 from denoscope.checkpoints.conditions import Condition
 from denoscope.checkpoints.diffusers_models.autoencoders import Autoencoder, open_autoencoder
-from denoscope.checkpoints.diffusers_models.calls import Called, Packed
+from denoscope.checkpoints.diffusers_models.calls import Called, Packed, Sized
 from denoscope.checkpoints.diffusers_models.conditions import told
 from denoscope.checkpoints.diffusers_models.folders import CONFIG, DiffusersFolder
 from denoscope.checkpoints.diffusers_models.networks import content_hash, diffusers_network
@@ -58,6 +58,8 @@ def open_diffusers(
 
     if folder.kind == "FluxTransformer2DModel":
         network = Packed(network).eval()
+    elif "time_ids" in words.given:
+        network = Sized(network).eval()
 
     def given(keywords: Mapping[str, Tensor]) -> PredictionDenoiser:
         return training.denoiser(Called(network, shape[0], keywords).eval(), shape)

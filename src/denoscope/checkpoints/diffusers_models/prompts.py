@@ -6,10 +6,12 @@ FOLDER/tokenizer/      vocab.json and merges.txt, or tokenizer.json
 A second and a third are called text_encoder_2, tokenizer_2 and so on.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from denoscope.checkpoints.diffusers_models.library import quiet, quietly_imported
 from denoscope.checkpoints.diffusers_models.networks import at_most, weight_files
@@ -18,7 +20,7 @@ from denoscope.checkpoints.foreign_files import inside, read_object
 from denoscope.checkpoints.runs import read_weights
 from denoscope.errors import InputError
 
-__all__ = ["TOKENS", "read_prompts"]
+__all__ = ["TOKENS", "Prompted", "read_prompts", "side_by_side"]
 
 # Class -> its configuration's and its tokenizer's.
 ENCODERS = {
@@ -34,6 +36,20 @@ TOKENS = (
     "tokenizer.json",
 )
 MOST_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """Prompts as a network takes them."""
+
+    rows: list[dict[str, Tensor]]
+    """For each prompt the keywords of the network's call, tensors of one row."""
+    files: tuple[Path, ...]
+    """What was read for them."""
+    none: str = "the empty prompt"
+    """What stands for no prompt, in words."""
+    beside: str = ""
+    """What else the network is told of its picture, in words."""
 
 
 def read_prompts(
@@ -91,6 +107,22 @@ def read_prompts(
             f"{encoder} and {tokenizer.name} do not read a prompt ({type(error).__name__}: "
             f"{shown(error)}): restore them from a copy"
         ) from error
+
+
+def side_by_side(one: Any, two: Any, home: Path) -> Tensor:
+    """The states before the last of two encoders' answers to one prompt: (1, L, a), (1, L, b) to (1, L, a + b).
+
+    Raises InputError where they are of different lengths, or an encoder has no layer.
+    """
+    if min(len(one.hidden_states), len(two.hidden_states)) < 2:
+        raise InputError(f"a text encoder in {home} has no layers: restore it from a copy")
+    states = one.hidden_states[-2], two.hidden_states[-2]
+    if states[0].shape[1] != states[1].shape[1]:
+        raise InputError(
+            f"the text encoders in {home} take {states[0].shape[1]} and {states[1].shape[1]} tokens: "
+            "they are not those of one model"
+        )
+    return torch.cat(states, dim=-1)
 
 
 def _variant(weights: list[Path]) -> str | None:

@@ -7,7 +7,7 @@ from denoscope.checkpoints.foreign.pickle_machine import shown
 from denoscope.checkpoints.foreign_files import inside, read_object
 from denoscope.errors import InputError
 
-__all__ = ["latent_shape"]
+__all__ = ["autoencoder_factor", "latent_shape"]
 
 LARGEST_SIDE = 2**14
 FLOWS = ("SD3Transformer2DModel", "FluxTransformer2DModel")
@@ -62,10 +62,18 @@ def _flux_side(folder: DiffusersFolder) -> Any:
     if folder.encoder is None:
         return FLUX_SIDE
     config = read_object(inside(folder.root, folder.encoder / CONFIG))
-    pictures, blocks = config.get("sample_size", 32), config.get("block_out_channels", [64])
-    if type(pictures) is not int or not isinstance(blocks, list) or not 0 < len(blocks) < 16:
+    pictures, factor = config.get("sample_size", 32), autoencoder_factor(config)
+    if type(pictures) is not int or factor is None:
         return None
-    return pictures // 2 ** (len(blocks) - 1)
+    return pictures // factor
+
+
+def autoencoder_factor(config: dict[str, Any]) -> int | None:
+    """Pixels a side for each latent's, from an autoencoder's settings; None where these are none."""
+    blocks = config.get("block_out_channels", [64])
+    if not isinstance(blocks, list) or not 0 < len(blocks) < 16:
+        return None
+    return 2 ** (len(blocks) - 1)
 
 
 def _check_positions(config: dict[str, Any], sides: list[int], where: str) -> None:
