@@ -37,7 +37,7 @@ def train_autoencoder(
     steps = int(1000 * kimg / batch)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=2e-3, fused=True)
     rate = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
-    for step in range(steps):
+    for _ in range(steps):
         x0 = pictures.floats(torch.randint(len(pictures), (batch,)))
         posterior = vae.encode(x0).latent_dist
         error = (vae.decode(posterior.sample()).sample - x0).square().mean()
@@ -45,10 +45,7 @@ def train_autoencoder(
         optimizer.step()
         rate.step()
         optimizer.zero_grad()
-        if (step + 1) % (steps // 5) == 0:
-            print(
-                f"autoencoder: step {step + 1:,} of {steps:,}, MSE {error.item():.4f}", flush=True
-            )
+    print(f"autoencoder: after {steps:,} steps, MSE {error.item():.4f}", flush=True)
     # networks like inputs of unit size: whoever uses the latents multiplies them by this
     vae.register_to_config(scaling_factor=1 / float(encoded(vae, pictures).std()))
     return vae.eval()
@@ -61,16 +58,11 @@ def encoded(vae: AutoencoderKL, pictures: ds.Pictures) -> torch.Tensor:
 
 
 def train(
-    pictures: ds.Pictures,
-    folder: str | Path,
-    *,
-    vae: AutoencoderKL,
-    kimg: float = 48,
-    widths: tuple[int, ...] = (32, 64),
-    batch: int = 16,
+    pictures: ds.Pictures, folder: str | Path, *, vae: AutoencoderKL, kimg: float = 64
 ) -> None:
     """Train on the latents of `pictures`, and save both networks and the scheduler in `folder`."""
     torch.manual_seed(0)
+    widths, batch = (32, 64), 16
     x0 = encoded(vae, pictures) * vae.config.scaling_factor
     unet = UNet2DModel(
         sample_size=x0.shape[-1],
@@ -111,7 +103,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", default="models/latent-digits")
     parser.add_argument("--images", type=int, default=16, help="pictures to train on, to 800")
-    parser.add_argument("--kimg", type=float, default=48, help="thousands of latents to show")
+    parser.add_argument("--kimg", type=float, default=64, help="thousands of latents to show")
     words = parser.parse_args()
 
     known, held_out = ds.open_images("digits").split(800, seed=0)
