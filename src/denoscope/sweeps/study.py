@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from denoscope.errors import InputError
 from denoscope.images import NAMED, Pictures, open_images
 from denoscope.networks import NetworkSettings
-from denoscope.networks.settings import Architecture
+from denoscope.networks.settings import ELSEWHERE, Architecture
 from denoscope.sweeps.auditing import AuditTask
 from denoscope.sweeps.training import TrainTask
 from denoscope.training import DataRecord, TrainSettings
@@ -205,7 +205,8 @@ def _keeping(train: TrainTask, lengths: set[float]) -> TrainTask:
 TABLES: dict[str, set[str]] = {
     "": set(Study.model_fields),
     "data": set(DataWords.model_fields),
-    "network": set(NetworkSettings.model_fields) - {"shape"},
+    # less the picture's shape, and what networks trained elsewhere alone have
+    "network": set(NetworkSettings.model_fields) - {"shape", "steps", *ELSEWHERE},
     "training": set(TrainSettings.model_fields) - {"network", "seed"},
     "axes": set(Axes.model_fields),
     "audit": set(AuditWords.model_fields),
