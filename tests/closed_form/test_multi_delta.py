@@ -311,14 +311,14 @@ def test_dense_and_sparse_levels_equal_brute_force(copies, shift):
 
 
 def test_rows_do_not_depend_on_their_batch_nor_on_how_scores_are_held(monkeypatch):
-    from denoscope.closed_form import posterior as module
+    from denoscope.closed_form import posterior, support
 
     data = photographs(2000)
     denoiser = MultiDeltaDenoiser(data)
     x0, draws = values(data)[:9].float() + 0.01, eps(9, data.shape[1:])
     whole = denoiser.posterior_at_levels(x0, draws, LEVELS)
-    monkeypatch.setattr(module, "HELD", 4 * 2000 * 2)  # two rows at a time
-    monkeypatch.setattr(module, "SCANNED", 1)
+    monkeypatch.setattr(posterior, "HELD", 4 * 2000 * 2)  # two rows at a time
+    monkeypatch.setattr(support, "SCANNED", 1)
     for one, other in zip(whole, denoiser.posterior_at_levels(x0, draws, LEVELS), strict=True):
         torch.testing.assert_close(one.x0_hat, other.x0_hat, rtol=0, atol=2e-6)
         assert torch.equal(one.nearest, other.nearest)

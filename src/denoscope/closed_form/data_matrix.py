@@ -85,13 +85,30 @@ class DataMatrix:
             return centred(stored).to(dtype)
         return (stored.double() - self.origin).to(dtype)
 
+    def slices(self, size: int | None = None) -> Iterator[slice]:
+        """Consecutive chunks of the data."""
+        size = size or max(32, CHUNK_ELEMENTS // self.stored.shape[1])
+        yield from (slice(start, start + size) for start in range(0, len(self), size))
+
     def chunks(
         self, size: int | None = None, dtype: torch.dtype = torch.float64
     ) -> Iterator[tuple[int, Tensor]]:
-        """(first row number, u as (n, d)) for consecutive chunks of the data."""
-        size = size or max(32, CHUNK_ELEMENTS // self.stored.shape[1])
-        for start in range(0, len(self), size):
-            yield start, self.rows(slice(start, start + size), dtype)
+        """(first row number, u as (n, d)) for consecutive chunks of the data.
+
+        All in one buffer, each until the next is asked for: new memory for each would cost more
+        than to fill it.
+        """
+        buffer = None
+        for part in self.slices(size):
+            stored = self.stored[part]
+            if buffer is None:
+                buffer = stored.new_empty(stored.shape, dtype=dtype)
+            rows = buffer[: len(stored)]
+            if stored.dtype == torch.uint8:
+                rows.copy_(stored).sub_(GREY)  # whole numbers, which either type holds
+            else:
+                rows.copy_(stored.double() - self.origin)
+            yield part.start, rows
 
     def coordinates(self, x: Tensor) -> Tensor:
         """x, (B, C, H, W) in picture units, as float64 (B, d) in stored units."""

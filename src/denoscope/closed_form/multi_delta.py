@@ -130,8 +130,9 @@ class MultiDeltaDenoiser:
         tie = torch.finfo(torch.float64).eps * z.shape[1] * magnitude
         top = torch.full_like(tie, LOWEST)
         total, mean = torch.zeros_like(tie), torch.zeros_like(z)
-        for start, rows in self._data.chunks(self._chunk):
-            score = z @ rows.T - self._half_norms[start : start + len(rows)]
+        for part in self._data.slices(self._chunk):
+            rows = self._data.rows(part)
+            score = z @ rows.T - self._half_norms[part]
             # Maxima cancel in the ratios below, so no derivative flows through them.
             chunk_top = score.detach().amax(1, keepdim=True)
             risen = torch.maximum(top, chunk_top)

@@ -94,11 +94,11 @@ class Scores:
         self.tie = torch.finfo(torch.float64).eps * d * magnitude
 
         parts = [queries.clean] if queries.slope is None else [queries.clean, queries.slope]
-        stacked = torch.cat(parts).to(self.dtype)
-        products = stacked.new_empty(len(stacked), len(data))
+        stacked = torch.cat(parts).to(self.dtype).T.contiguous()
+        products = stacked.new_empty(stacked.shape[1], len(data))
         for start, rows in data.chunks(chunk, self.dtype):
             # In this order the product is the faster by a tenth (MKL, measured).
-            products[:, start : start + len(rows)] = (rows @ stacked.T).T
+            products[:, start : start + len(rows)] = (rows @ stacked).T
         self.clean, *slope = products.split(len(queries.clean))
         self.clean -= half_norms.to(self.dtype)
         self.slope = slope[0] if slope else None
