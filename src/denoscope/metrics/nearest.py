@@ -24,12 +24,13 @@ import torch
 from torch import Tensor
 
 from denoscope.errors import InputError
-from denoscope.images import Pictures, centred
+from denoscope.images import Pictures
 from denoscope.metrics.per_picture import rows
 
 __all__ = ["Nearest", "nearest", "nearest_outside"]
 
 CHUNK_VALUES = 1 << 22  # values of a chunk: 16 MiB of float32 pixels, and no more of scores
+GREY = 128
 QUERIES = 2_048  # looked for together
 SPARE = 8  # candidates beyond k
 PAIRED = 1 << 18  # values of (query, picture) pairs at a time: they stay in the cache
@@ -119,7 +120,7 @@ class _Search:
         self.queries, self.pictures, self.k = queries, pictures, k
         (self.x,) = rows(queries)
         self.apart = apart and (apart[0].to(self.x.device), apart[1].to(self.x.device))
-        z = (self.x + 1) * 127.5 - 128 if pictures.scale is None else self.x / pictures.scale
+        z = (self.x + 1) * 127.5 - GREY if pictures.scale is None else self.x / pictures.scale
         plain = torch.get_float32_matmul_precision() == "highest"
         single = plain and queries.dtype != torch.float64 and float(z.abs().max()) < 1e15
         self.kind = torch.float32 if single else torch.float64
@@ -165,16 +166,26 @@ class _Search:
         return position[first], distance[first]
 
     def _scores(self, query: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """(start, a of those queries and the pictures from start on), chunk by chunk."""
+        """(start, a of those queries and the pictures from start on), chunk by chunk.
+
+        All in one buffer, each until the next is asked for.
+        """
         z = self.z if len(query) == len(self.z) else self.z[query]
-        step = max(1, CHUNK_VALUES // max(self.z.shape))
+        step = min(len(self.pictures), max(1, CHUNK_VALUES // max(self.z.shape)))
+        # New memory for each chunk would cost more than to fill it.
+        pixels, product, scores = (
+            z.new_empty(*shape) for shape in ((step, z.shape[1]), (step, len(z)), (len(z), step))
+        )
         for start in range(0, len(self.pictures), step):
             stored = self.pictures.stored(slice(start, start + step)).to(z.device).flatten(1)
-            u = (centred(stored) if self.pictures.scale is None else stored).to(self.kind)
+            u = pixels[: len(stored)].copy_(stored)
+            if self.pictures.scale is None:
+                u.sub_(GREY)
             norms = torch.linalg.vector_norm(u, dim=1)
             self.largest = max(self.largest, float(norms.max()))
             # In this order the product is the faster by up to half (MKL, measured).
-            score = (u @ z.T).T.contiguous().sub_(norms.square().div_(2))
+            score = scores[:, : len(u)].copy_(torch.mm(u, z.T, out=product[: len(u)]).T)
+            score.sub_(norms.square().div_(2))
             if self.apart is not None:
                 labels, own = self.apart[0][start : start + step], self.apart[1][query]
                 score.masked_fill_(labels == own[:, None], -math.inf)
