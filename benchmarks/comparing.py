@@ -98,14 +98,23 @@ def synthetic_pictures(n: int, shape: tuple[int, int, int], seed: int = 0) -> Te
     return pictures
 
 
-def arguments(doc: str | None, small: list[str] | None = None) -> argparse.Namespace:
-    """--small (sizes for tests: nothing is to be read off its times), --repeats, --threads, --out."""
+def arguments(
+    doc: str | None,
+    given: list[str] | None = None,
+    more: Callable[[argparse.ArgumentParser], Any] | None = None,
+) -> argparse.Namespace:
+    """--small (sizes for tests: nothing is to be read off its times), --repeats, --threads, --out.
+
+    given: the words, where they are not the command's. more: adds a script's own options.
+    """
     parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
     parser.add_argument("--small", action="store_true", help="small sizes, for correctness alone")
     parser.add_argument("--repeats", type=int, default=5, help="pairs of runs a row")
     parser.add_argument("--threads", type=int, help="torch threads (default: as torch chooses)")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    words = parser.parse_args(small)
+    if more is not None:
+        more(parser)
+    words = parser.parse_args(given)
     if words.threads:
         torch.set_num_threads(words.threads)
     return words

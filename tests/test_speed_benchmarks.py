@@ -24,7 +24,8 @@ def run(tmp_path):
 
         script = importlib.import_module(name)
         words = ["--small", "--repeats", "2", "--out", str(tmp_path)]
-        rows = script.main(arguments(script.__doc__, words))
+        more = getattr(script, "more", None)
+        rows = script.main(arguments(script.__doc__, words, more))
         return rows, json.loads((tmp_path / f"{name}.json").read_text())
 
     return small
@@ -66,6 +67,32 @@ def test_nearest_ids_are_right_and_float32_misplaces_near_duplicates(run):
     assert by_name["cdist + topk"]["same_ids"] == 1.0
 
 
+def test_scale_measures_every_size_in_a_process_of_its_own(run):
+    from scale import WORKS, plan_of, slopes
+
+    rows, kept = run("scale")
+    assert kept["rows"] == rows
+    assert [(row["work"], row["n"]) for row in rows] == [
+        (work, n) for work in ("fit", "multi-delta") for n in (300, 600)
+    ]
+    assert all(row["seconds"] > 0 for row in rows)
+    made = [{"work": "w", "n": n, "seconds": n**1.5} for n in (10, 1000)]
+    assert [row["slope"] for row in slopes(made)] == [None, 1.5]
+    grown = [{"work": w, "n": n, "seconds": 1 + n / 1e4} for w in WORKS for n in (100, 10**6)]
+    assert "| fit | 101 s | 100 us | 1 s | 27.8 h | 0.278 h |" in plan_of(grown)
+
+
+def test_the_plan_s_example_runs():
+    page = BENCHMARKS.parent / "docs" / "how-to" / "plan-for-many-pictures.md"
+    names: dict = {}
+    exec(page.read_text().partition("```python\n")[2].partition("```")[0], names)
+    whole = names["MultiDeltaDenoiser"](names["pictures"])
+    right = whole.posterior(names["x"], names["sigma"], k=3)
+    torch.testing.assert_close(names["posterior"].x0_hat, right.x0_hat, rtol=0, atol=1e-5)
+    fit = names["GaussianDenoiser"].fit(names["pictures"])
+    assert torch.equal(names["gaussian"].eigenvalues, fit.eigenvalues)
+
+
 def test_near_duplicates_are_one_grey_level_apart():
     from nearest import with_near_duplicates
 
@@ -98,7 +125,7 @@ def test_synthetic_pictures_have_the_spectrum_of_photographs():
     assert float(lam[-1]) > 0
 
 
-@pytest.mark.parametrize("name", ["multi_delta", "gaussian_fit", "nearest"])
+@pytest.mark.parametrize("name", ["multi_delta", "gaussian_fit", "nearest", "scale"])
 def test_the_page_says_what_was_kept(name):
     from comparing import PAGE, page_of
 
