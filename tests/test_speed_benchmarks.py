@@ -56,8 +56,11 @@ def test_the_gaussian_fit_is_that_of_the_svd(run):
     rows, kept = run("gaussian_fit")
     assert kept["rows"] == rows
     assert rows[0]["error"] < 1e-12
-    assert rows[1]["rank"] == 5
-    assert rows[1]["error"] <= 1e-4
+    assert [row["work"] for row in rows] == ["fit", "denoise", "moments", "leading directions"]
+    assert rows[1]["error"] < 1e-5
+    assert rows[2]["error"] == 0
+    assert rows[3]["rank"] == 5
+    assert rows[3]["error"] <= 1e-4
 
 
 def test_nearest_ids_are_right_and_float32_misplaces_near_duplicates(run):
