@@ -129,9 +129,9 @@ def keep(words: argparse.Namespace, name: str, claim: str, rows: list[Row], **mo
 
 
 def page_of(result: dict[str, Any]) -> str:
-    """The claim, a table of the rows, and the machine."""
+    """The claim, a table of the rows (what they hold row by row stays in the file), and the machine."""
     rows, where = result["rows"], result["machine"]
-    head = list(dict.fromkeys(key for row in rows for key in row))
+    head = list(dict.fromkeys(key for row in rows for key in row if key != "each"))
     table = markdown_table(
         [name.replace("_", " ") for name in head],
         [[_cell(row.get(key)) for key in head] for row in rows],
