@@ -52,6 +52,8 @@ def in_turn(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) ->
 def _seconds(work: Callable[[], Any]) -> float:
     started = time.perf_counter()
     work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
@@ -103,7 +105,7 @@ def arguments(
     given: list[str] | None = None,
     more: Callable[[argparse.ArgumentParser], Any] | None = None,
 ) -> argparse.Namespace:
-    """--small (sizes for tests: nothing is to be read off its times), --repeats, --threads, --out.
+    """--small (sizes for tests: nothing is to be read off its times), --repeats, --threads, --device, --out.
 
     given: the words, where they are not the command's. more: adds a script's own options.
     """
@@ -111,6 +113,7 @@ def arguments(
     parser.add_argument("--small", action="store_true", help="small sizes, for correctness alone")
     parser.add_argument("--repeats", type=int, default=5, help="pairs of runs a row")
     parser.add_argument("--threads", type=int, help="torch threads (default: as torch chooses)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda, where a script says gpu")
     parser.add_argument("--out", type=Path, default=RESULTS)
     if more is not None:
         more(parser)
@@ -121,8 +124,14 @@ def arguments(
 
 
 def keep(words: argparse.Namespace, name: str, claim: str, rows: list[Row], **more: Any) -> None:
-    """Write name.json into words.out; the page follows where it is the results' own folder."""
-    result = {"claim": claim, "small": words.small, **more, "machine": machine(), "rows": rows}
+    """Write name.json into words.out; the page follows where it is the results' own folder.
+
+    What ran on a GPU is name-cuda.json, with a block of its own.
+    """
+    where = machine()
+    if words.device != "cpu":
+        name, where = f"{name}-{words.device}", where | {"device": torch.cuda.get_device_name()}
+    result = {"claim": claim, "small": words.small, **more, "machine": where, "rows": rows}
     write_file(words.out / f"{name}.json", (json.dumps(result, indent=1) + "\n").encode())
     if words.out == RESULTS and not words.small:
         fill_block(PAGE, name, page_of(result))
@@ -136,8 +145,9 @@ def page_of(result: dict[str, Any]) -> str:
         [name.replace("_", " ") for name in head],
         [[_cell(row.get(key)) for key in head] for row in rows],
     )
+    device = where.get("device", where["cpu"])
     return (
-        f"{result['claim']}\n\n{table}\n\n{where['cpu']}, {where['threads']} threads, torch "
+        f"{result['claim']}\n\n{table}\n\n{device}, {where['threads']} threads, torch "
         f"{where['torch']}, Python {where['python']}, {where['when'][:10]}."
     )
 

@@ -1,11 +1,11 @@
 """The multi-delta denoiser against the forms it is usually written in.
 
-    python benchmarks/multi_delta.py [--only 3072] [--small]
+    python benchmarks/multi_delta.py [--small] [--device cuda]     # gpu: the same on one
 
 The rivals are published algorithms in a few lines of float32: "expanded" (norms, one product, softmax,
-another product: the fastest known to us, that of smalldiffusion 0.5.0's IdealDenoiser, which itself took 1.0 to
-1.1 times as long beside it) and "cdist" (torch.cdist, softmax, product: that of deepinv 0.5.0's MMSE). Ten levels
-are ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of the pictures,
+another product: the fastest known to us, that of smalldiffusion 0.5.0's IdealDenoiser, which itself took 1.0
+to 1.1 times as long beside it) and "cdist" (torch.cdist, softmax, product: that of deepinv 0.5.0's MMSE). Ten
+levels are ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of the pictures,
 the worst of ten levels. The bound is the products that cannot be left out, in float32 at the rate of a large
 product on this machine: two, and one for each level at which more than 1/128 of the pictures weigh more than
 1e-6 / N of the heaviest (`support`). Each level alone is kept with its effective number of pictures.
@@ -58,16 +58,19 @@ def truth(data: Tensor, x: Tensor, sigma: float) -> tuple[Tensor, float]:
     return torch.stack(out), support
 
 
-def rows_of(n: int, shape: tuple[int, int, int], batches: list[int], repeats: int) -> list[Row]:
+def rows_of(
+    n: int, shape: tuple[int, int, int], batches: list[int], repeats: int, device: str = "cpu"
+) -> list[Row]:
     """Two rows a batch and rival: ten levels at once, and one level, the median of the ten."""
     d = shape[0] * shape[1] * shape[2]
-    pixels = synthetic_pictures(n, shape)
+    pixels = synthetic_pictures(n, shape).to(device)
     data = pixels.flatten(1).float() / 127.5 - 1
     ours, levels = MultiDeltaDenoiser(pixels), karras_levels(10)
-    a, b = torch.randn(1024, d), torch.randn(min(n, 1024), d)
+    a, b = torch.randn(1024, d, device=device), torch.randn(min(n, 1024), d, device=device)
     rate = 2 * a.numel() * len(b) / best_of(lambda: a @ b.T, 3)
     all_x0 = synthetic_pictures(max(batches), shape, seed=1).float() / 127.5 - 1
     all_eps = torch.randn(all_x0.shape, generator=torch.Generator().manual_seed(2))
+    all_x0, all_eps = all_x0.to(device), all_eps.to(device)
     right = [
         truth(pixels.flatten(1), (all_x0[:4] + sigma * all_eps[:4]).flatten(1), sigma)
         for sigma in levels.tolist()
@@ -93,7 +96,7 @@ def rows_of(n: int, shape: tuple[int, int, int], batches: list[int], repeats: in
         print(row, flush=True)
         alone: list[Row] = []
         for (sigma, x), one, (mean, support) in zip(noisy, found, right, strict=True):
-            level = torch.tensor([sigma])
+            level = torch.tensor([sigma], device=device)
             one_level: Row = {"sigma": float(f"{sigma:.3g}")}
             one_level |= in_turn(
                 partial(ours, x, level), partial(rival, data, x.flatten(1), sigma), repeats
@@ -139,7 +142,7 @@ def main(words: argparse.Namespace | None = None) -> list[Row]:
         sizes, batches = [(500, (1, 8, 8))], [3]
     rows: list[Row] = []
     for n, shape in sizes:
-        rows += rows_of(n, shape, batches, words.repeats)
+        rows += rows_of(n, shape, batches, words.repeats, words.device)
         keep(
             words,
             "multi_delta",

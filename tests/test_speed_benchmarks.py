@@ -130,7 +130,9 @@ def test_synthetic_pictures_have_the_spectrum_of_photographs():
     assert float(lam[-1]) > 0
 
 
-@pytest.mark.parametrize("name", ["multi_delta", "gaussian_fit", "nearest", "scale"])
+@pytest.mark.parametrize(
+    "name", ["multi_delta", "gaussian_fit", "nearest", "scale", "multi_delta-cuda"]
+)
 def test_the_page_says_what_was_kept(name):
     from comparing import PAGE, page_of
 
