@@ -4,11 +4,12 @@
 
 The rivals are published algorithms in a few lines of float32: "expanded" (norms, one product, softmax,
 another product: the fastest known to us, that of smalldiffusion 0.5.0's IdealDenoiser, which itself took 1.0
-to 1.1 times as long beside it) and "cdist" (torch.cdist, softmax, product: that of deepinv 0.5.0's MMSE). Ten
-levels are ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of the pictures,
-the worst of ten levels. The bound is the products that cannot be left out, in float32 at the rate of a large
-product on this machine: two, and one for each level at which more than 1/128 of the pictures weigh more than
-1e-6 / N of the heaviest (`support`). Each level alone is kept with its effective number of pictures.
+to 1.1 times as long beside it) and "cdist" (torch.cdist, softmax, product: that of deepinv 0.5.0's MMSE).
+Ten levels are ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of
+the pictures, the worst of ten levels. The bound is the products that cannot be left out, in float32 at the
+rate of a large product on this machine: two, and one for each level at which more than 1/128 of the pictures
+weigh more than 1e-6 / N of the heaviest (`support`). Each level alone is kept with its effective number of
+pictures.
 """
 
 import argparse

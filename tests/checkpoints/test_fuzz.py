@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz_models.py"
 
 @pytest.mark.parametrize(
     "count",
-    [20, pytest.param(int(os.environ.get("FUZZ_COUNT", "2000")), marks=pytest.mark.slow)],
+    [20, pytest.param(int(os.environ.get("FUZZ_COUNT", "600")), marks=pytest.mark.slow)],
 )
 def test_changed_files_open_or_are_refused(tmp_path, count):
     spec = importlib.util.spec_from_file_location("fuzz_models", SCRIPT)
