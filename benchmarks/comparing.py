@@ -9,7 +9,7 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +98,13 @@ def synthetic_pictures(n: int, shape: tuple[int, int, int], seed: int = 0) -> Te
     return pictures
 
 
-def arguments(doc: str | None, small: list[str] | None = None) -> argparse.Namespace:
+def arguments(
+    doc: str | None,
+    small: list[str] | None = None,
+    parents: Sequence[argparse.ArgumentParser] = (),
+) -> argparse.Namespace:
     """--small (sizes for tests: nothing is to be read off its times), --repeats, --threads, --out."""
-    parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
+    parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0], parents=parents)
     parser.add_argument("--small", action="store_true", help="small sizes, for correctness alone")
     parser.add_argument("--repeats", type=int, default=5, help="pairs of runs a row")
     parser.add_argument("--threads", type=int, help="torch threads (default: as torch chooses)")
