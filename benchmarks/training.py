@@ -1,7 +1,7 @@
 """Training against EDM's own loop: the same network, weights, pictures, levels and noise, steps in turn.
 
     python benchmarks/training.py --edm DIR     # a checkout of github.com/NVlabs/edm
-    python benchmarks/training.py               # ours alone, and the bound
+    python benchmarks/training.py               # ours alone, and the bound; told, and not kept
     python benchmarks/training.py --edm DIR --device cuda
 
 EDM's licence keeps it out of this project, so that its modules are called where a checkout lies: its network,
@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
+from audit_share import RESULTS
 from comparing import Row, arguments, best_of, in_turn, keep, synthetic_pictures
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
@@ -220,9 +221,11 @@ def main(words: argparse.Namespace | None = None) -> list[Row]:
         rows.append(row)
         curves.append(both)
         print(row, flush=True)
+        if words.edm is None and words.out == RESULTS:
+            continue
         keep(
             words,
-            "training",
+            "training" if words.device == "cpu" else "training_gpu",
             f"DDPM++, {words.steps} steps a turn. Wanted: twice the pictures a second on a CPU, 1.5 times on a "
             "GPU, at an equal loss curve. Over bound: by how much ours is above its products at the full "
             "rate. Convolutions: their share of a step. Losses: means over the last quarter of the steps.",

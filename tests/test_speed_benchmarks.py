@@ -159,7 +159,9 @@ def test_synthetic_pictures_have_the_spectrum_of_photographs():
     assert float(lam[-1]) > 0
 
 
-@pytest.mark.parametrize("name", ["multi_delta", "gaussian_fit", "nearest", "training"])
+@pytest.mark.parametrize(
+    "name", ["multi_delta", "gaussian_fit", "nearest", "training", "training_gpu"]
+)
 def test_the_page_says_what_was_kept(name):
     from comparing import PAGE, page_of
 
