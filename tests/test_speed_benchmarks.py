@@ -19,11 +19,11 @@ def _scripts(monkeypatch):
 def run(tmp_path):
     """Runs a benchmark at its small size: (rows, what it wrote)."""
 
-    def small(name):
+    def small(name, *own):
         from comparing import arguments
 
         script = importlib.import_module(name)
-        words = ["--small", "--repeats", "2", "--out", str(tmp_path)]
+        words = ["--small", "--repeats", "2", "--out", str(tmp_path), *own]
         more = getattr(script, "more", None)
         rows = script.main(arguments(script.__doc__, words, more))
         return rows, json.loads((tmp_path / f"{name}.json").read_text())
@@ -98,6 +98,60 @@ def test_the_plan_s_example_runs():
     assert torch.equal(names["gaussian"].eigenvalues, fit.eigenvalues)
 
 
+STAND_IN = {  # a checkout whose network and loss are ours under the names of EDM
+    "networks": """
+from denoscope.networks import NetworkSettings, build_network
+
+def EDMPrecond(*, img_resolution, img_channels, model_type, model_channels, channel_mult, num_blocks,
+               attn_resolutions, dropout):
+    assert model_type == "SongUNet"
+    shape = (img_channels, img_resolution, img_resolution)
+    return build_network(NetworkSettings(arch="ddpmpp", shape=shape, width=model_channels,
+        multipliers=channel_mult, blocks=num_blocks, attention=attn_resolutions, dropout=dropout))
+""",
+    "loss": """
+import torch
+from denoscope.training import draw_sigma, edm_loss
+
+class EDMLoss:
+    def __call__(self, net, images):
+        drawn = torch.default_generator
+        sigma = draw_sigma(len(images), drawn)
+        eps = torch.randn(images.shape, generator=drawn)
+        return edm_loss(net, images, sigma, eps)
+""",
+}
+
+
+def test_training_meets_its_rival_on_the_same_batches_levels_and_noise(run, tmp_path):
+    (tmp_path / "edm" / "training").mkdir(parents=True)
+    for name, text in STAND_IN.items():
+        (tmp_path / "edm" / "training" / f"{name}.py").write_text(text)
+    rows, kept = run("training", "--repeats", "1", "--steps", "3", "--edm", str(tmp_path / "edm"))
+    assert kept["rows"] == rows
+    assert 0 < rows[0]["convolutions"] < 1
+    curves = kept["curves"][0]
+    assert len(curves["ours"]) == len(curves["rival"]) == 7
+    assert curves["ours"][0] == pytest.approx(curves["rival"][0], rel=1e-5)
+    # The rival's rate is a step behind, in the warming up some 1e-4: beside it, nothing differs.
+    assert curves["ours"] == pytest.approx(curves["rival"], rel=1e-2)
+    assert len(set(curves["ours"])) == 7
+
+
+def test_training_alone_says_what_bounds_it(run):
+    rows, _ = run("training", "--repeats", "1", "--steps", "1")
+    assert rows[0]["rival"] == "none"
+    assert "ratio" not in rows[0]
+    assert rows[0]["over_bound"] > 0
+
+
+def test_a_folder_that_is_not_edms_ends_in_one_line(tmp_path):
+    from training import module_of
+
+    with pytest.raises(SystemExit, match="give a checkout"):
+        module_of(tmp_path, "networks")
+
+
 def test_near_duplicates_are_one_grey_level_apart():
     from nearest import with_near_duplicates
 
@@ -131,7 +185,16 @@ def test_synthetic_pictures_have_the_spectrum_of_photographs():
 
 
 @pytest.mark.parametrize(
-    "name", ["multi_delta", "gaussian_fit", "nearest", "scale", "multi_delta-cuda"]
+    "name",
+    [
+        "multi_delta",
+        "multi_delta-cuda",
+        "gaussian_fit",
+        "nearest",
+        "training",
+        "training-cuda",
+        "scale",
+    ],
 )
 def test_the_page_says_what_was_kept(name):
     from comparing import PAGE, page_of

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 __all__ = ["RAMP_UP", "ema_decay", "update_ema"]
 
@@ -28,8 +29,11 @@ def update_ema(average: Mapping[str, Tensor], current: Mapping[str, Tensor], bet
 
     Running statistics of a batch norm are averaged as the weights are, whose activations they describe.
     """
+    floats = [name for name, value in average.items() if value.is_floating_point()]
+    move = get_ema_multi_avg_fn(
+        beta
+    )  # all weights in one call: there are hundreds, most of them small
+    move([average[name] for name in floats], [current[name] for name in floats], 0)
     for name, value in average.items():
-        if value.is_floating_point():
-            value.lerp_(current[name], 1 - beta)
-        else:
+        if not value.is_floating_point():
             value.copy_(current[name])
