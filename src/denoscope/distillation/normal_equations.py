@@ -10,6 +10,9 @@ is d x d, and of n < d rows Z (n, d), V (n, d) it is n x n by the identity
 
 in which Z L_k^-1 Z^T is a sum of one Gram matrix for each group of inputs, weighted by the group's 1 / L.
 Products with rows are thin, 2 n d^2 where one with S is 2 d^3, and S itself is never formed.
+
+Rows keep the precision they come in, that of the denoiser's calls, and so do products with them; Gram
+matrices, factors and sums are float64, as a weak ridge needs. `joined` makes all float64.
 """
 
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ __all__ = ["NormalEquations", "Rows", "Sums", "joined"]
 
 @dataclass(frozen=True)
 class Rows:
-    """z, v: inputs and answers, (n, d) each, about their means; for n < d."""
+    """z, v: inputs and answers, (n, d) each, about their means, float32 or float64; for n < d."""
 
     z: Float[Tensor, "n d"]
     v: Float[Tensor, "n d"]
@@ -39,11 +42,11 @@ class Rows:
 
     def scaled(self, factor: Float[Tensor, " d"]) -> "Rows":
         """Those of factor * z."""
-        return Rows(self.z * factor, self.v)
+        return Rows(self.z * factor.to(self.z.dtype), self.v)
 
     def less(self, slopes: Float[Tensor, " d"]) -> "Rows":
         """Those of the answers v - slopes * z."""
-        return Rows(self.z, self.v - self.z * slopes)
+        return Rows(self.z, self.v - self.z * slopes.to(self.z.dtype))
 
     def residue(self, fit: Float[Tensor, "d d"] | None) -> Float[Tensor, "d d"]:
         """P - S A for a fit A; P for none."""
@@ -52,21 +55,26 @@ class Rows:
 
     def ridge(self, groups: list[slice], strength: Float[Tensor, "g g"]) -> Float[Tensor, "d d"]:
         """B_k of every output k, with L_k the strengths of (input group, group of k)."""
-        grams = torch.stack([self.z[:, inputs] @ self.z[:, inputs].T for inputs in groups])
-        dual = torch.empty_like(self.v)
+        z, dual = self.z.double(), self.v.double()
+        grams = torch.stack([z[:, inputs] @ z[:, inputs].T for inputs in groups])
         for weights, outputs in zip(strength.reciprocal().T, groups, strict=True):
             system = torch.tensordot(weights, grams, 1)
             system.diagonal().add_(self.n)
             factor = torch.linalg.cholesky(system)
-            dual[:, outputs] = torch.cholesky_solve(self.v[:, outputs], factor)
-        out = self.z.T @ dual
+            dual[:, outputs] = torch.cholesky_solve(dual[:, outputs], factor)
+        out = self.z.T @ dual.to(self.z.dtype)
         for row, inputs in zip(strength, groups, strict=True):
             for one, outputs in zip(row, groups, strict=True):
                 out[inputs, outputs] /= one
         return out
 
+    def double(self) -> "Rows":
+        return Rows(self.z.double(), self.v.double())
+
     def sums(self) -> "Sums":
-        return Sums(self.n, self.z.T @ self.z / self.n, self.residue(None))
+        """Their second moments, float64."""
+        rows = self.double()
+        return Sums(self.n, rows.z.T @ rows.z / self.n, rows.residue(None))
 
 
 @dataclass(frozen=True)
@@ -107,10 +115,8 @@ NormalEquations = Rows | Sums
 def joined(one: NormalEquations, two: NormalEquations) -> NormalEquations:
     """Those of both together: rows while they are fewer than d."""
     if isinstance(one, Rows) and isinstance(two, Rows):
-        both = Rows(torch.cat([one.z, two.z]), torch.cat([one.v, two.v]))
+        both = Rows(torch.cat([one.z, two.z]), torch.cat([one.v, two.v])).double()
         return both if both.n < both.z.shape[1] else both.sums()
     one, two = (half.sums() if isinstance(half, Rows) else half for half in (one, two))
     n = one.n + two.n
-    return Sums(
-        n, (one.n * one.zz + two.n * two.zz) / n, (one.n * one.zv + two.n * two.zv) / n
-    )
+    return Sums(n, (one.n * one.zz + two.n * two.zz) / n, (one.n * one.zv + two.n * two.zv) / n)

@@ -87,9 +87,9 @@ def beyond(
     sigma: float,
     gaussian: GaussianDenoiser,
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
-    """z = law.whiten(y) and v = U^T (answer - D_G(y)): what `solve` relates."""
+    """z = law.whiten(y) and v = U^T (answer - D_G(y)), in y's precision: what `solve` relates."""
     control = gaussian(y.reshape(-1, *gaussian.spec.shape), as_sigma(sigma, y)).flatten(1)
-    return law.whiten(y, sigma), (answer - control) @ law.basis
+    return law.whiten(y, sigma), (answer - control) @ law.basis_as(y.dtype)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Correction:
 
     def errors(self, z: Float[Tensor, "n d"], v: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """||D_L(y) - D(y)||_2 / sqrt(d) of each input: U is orthonormal."""
-        return (z @ self.coefficients + self.offset - v).square().mean(1).sqrt()
+        return (z.double() @ self.coefficients + self.offset - v).square().mean(1).sqrt()
 
     def added_to(self, control: LinearMap, law: InputLaw, sigma: float) -> LinearMap:
         """D_L itself, from D_G's map."""
@@ -125,13 +125,13 @@ def solve(
     first, second = (half.residue(None) for half in halves)
     lam = gaussian.eigenvalues
     answers = (lam**2 / (lam + sigma**2)).sum().sqrt() + (first + second).norm() / 2
-    rounding = (torch.finfo(first.dtype).eps * 2 * answers).square()
+    rounding = (torch.finfo(torch.float64).eps * 2 * answers).square()
 
-    blocks, before = _Blocks(law, first), None
+    blocks, before = _Blocks(law), None
     for _ in range(MOST_SOLVES):
         chance = blocks.mean((first - second).square()) * share + rounding
         strength = chance / blocks.signal(first, second, chance)
-        slopes = blocks.slopes(first.diagonal(), second.diagonal(), share)
+        slopes = blocks.slopes(first.diagonal().double(), second.diagonal().double(), share)
         if before is not None and bool(((chance - before).abs() <= SETTLED * before).all()):
             break
         before = chance
@@ -156,7 +156,7 @@ def solve(
 class _Blocks:
     """Principal directions in groups, by rank: 8, 8, 16, 32, ..., and those without variance."""
 
-    def __init__(self, law: InputLaw, like: Tensor) -> None:
+    def __init__(self, law: InputLaw) -> None:
         edges = [0, FIRST]
         while edges[-1] < law.rank:
             edges.append(2 * edges[-1])
@@ -164,16 +164,17 @@ class _Blocks:
         if law.rank < len(law.variances):
             edges.append(len(law.variances))
         self.groups = [slice(a, b) for a, b in pairwise(edges) if b > a]
-        self.member = like.new_zeros(len(law.variances), len(self.groups))
+        self.member = law.variances.new_zeros(len(law.variances), len(self.groups))
         for place, group in enumerate(self.groups):
             self.member[group, place] = 1.0
         self.sizes = self.member.sum(0)
 
     def mean(self, matrix: Tensor, diagonal: bool = True) -> Tensor:
         """Mean of each block, (groups, groups); without the diagonal, which is of another kind."""
-        sums, counts = self.member.T @ matrix @ self.member, torch.outer(self.sizes, self.sizes)
+        member = self.member.to(matrix.dtype)
+        sums, counts = (member.T @ matrix @ member).double(), torch.outer(self.sizes, self.sizes)
         if not diagonal:
-            sums = sums - torch.diag(self.member.T @ matrix.diagonal())
+            sums = sums - torch.diag(self.member.T @ matrix.diagonal().double())
             counts = counts - torch.diag(self.sizes)
         return sums / counts.clamp(min=1)
 
@@ -206,4 +207,6 @@ class _Blocks:
     def ridge(self, rows: NormalEquations, slopes: Tensor, strength: Tensor) -> Tensor:
         """diag(g) + B, with (S + diag(strength of its block)) B_k = (P - S diag(g))_k for each output k."""
         strength = strength.nan_to_num(nan=STRONGEST).clamp(WEAKEST, STRONGEST)
-        return torch.diag(slopes) + rows.less(slopes).ridge(self.groups, strength)
+        out = rows.less(slopes).ridge(self.groups, strength)
+        out.diagonal().add_(slopes)
+        return out
