@@ -106,19 +106,19 @@ def test_the_solution_does_not_depend_on_which_is_kept(learned, sigma, monkeypat
     sums = [half.sums() for half in moments.halves()]
     monkeypatch.setattr(moments, "halves", lambda: sums)
     two = solve(moments, law, sigma, gaussian)
-    assert relative(one.coefficients, two.coefficients) < 1e-9
-    torch.testing.assert_close(one.offset, two.offset)
-    assert one.error == pytest.approx(two.error)
+    assert relative(one.coefficients, two.coefficients) < 1e-6  # halves of rows are rounded
+    torch.testing.assert_close(one.offset, two.offset, rtol=1e-5, atol=1e-6)
+    assert one.error == pytest.approx(two.error, rel=1e-5)
 
 
-def test_float32_rows_change_a_map_by_their_rounding(learned, others):
-    """The denoiser itself, asked in either precision, is exact to float32: 45 rows, d = 64."""
+@pytest.mark.parametrize("sigma", [4.0, 0.5, 0.02])
+def test_the_rounding_of_a_denoiser_stays_rounding(learned, others, sigma):
+    """45 rows, d = 64: directions that answers vary in by float32's rounding alone change no other's fit."""
     setting = Setting.of(Splits.of(others.take(range(50))), GaussianDenoiser.fit(learned))
-    delta = MultiDeltaDenoiser(learned)
-    for sigma in (4.0, 0.5, 0.02):
-        one, two = (
-            distill_level(delta, sigma, setting, budget=50, dtype=dtype)
-            for dtype in (torch.float32, torch.float64)
-        )
-        assert relative(one.matrix, two.matrix) < 1e-5
-        assert one.score.value == pytest.approx(two.score.value, rel=1e-5)
+    one, two = (
+        distill_level(MultiDeltaDenoiser(learned), sigma, setting, budget=50, dtype=dtype)
+        for dtype in (torch.float32, torch.float64)
+    )
+    assert relative(one.matrix, two.matrix) < 1e-6
+    assert one.score.value == pytest.approx(two.score.value, rel=1e-6)
+    assert one.error == pytest.approx(two.error, rel=1e-5)

@@ -11,7 +11,6 @@ a linear map's error in predicting unseen pictures is the sum of squares of its 
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -66,16 +65,7 @@ class InputLaw:
 
     def whiten(self, y: Float[Tensor, "n d"], sigma: float) -> Float[Tensor, "n d"]:
         """z = diag(lam + sigma^2)^(-1/2) U^T (y - m)."""
-        deviations = self.deviations(sigma).to(y.dtype)
-        return (y - self.mean.to(y.dtype)) @ self.basis_as(y.dtype) / deviations
-
-    def basis_as(self, dtype: torch.dtype) -> Float[Tensor, "d d"]:
-        """The basis in float64 or float32, for products with rows of that precision."""
-        return self._single if dtype == torch.float32 else self.basis
-
-    @cached_property
-    def _single(self) -> Tensor:
-        return self.basis.float()
+        return (y - self.mean) @ self.basis / self.deviations(sigma)
 
     def log_likelihood(self, pictures: Pictures, sigma: float) -> float:
         """Mean over pictures and noise of log N(x0 + sigma eps; m, Cov(y)), in nats.

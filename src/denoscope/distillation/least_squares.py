@@ -133,7 +133,6 @@ def _fit(
     """Passes until it settles or the budget is spent: (D_L - D_G, unseen error by round, settled)."""
     splits, sigma, gaussian = setting.splits, teacher.sigma, setting.gaussian
     moments = HalvedMoments(len(law.mean), law.mean.device)
-    rows = torch.promote_types(teacher.dtype, torch.float32)
     steer_z, steer_v = beyond(steer.y, steer.answer, law, sigma, gaussian)
     history = [float(steer_v.square().mean(1).sqrt().mean())]
     solved_at = 0
@@ -144,7 +143,7 @@ def _fit(
         place = draw if splits.are_shared else 0
         for y, answer in teacher.answers(splits.fit, f"distill {draw}", sign, left):
             second = torch.arange(place, place + len(y), device=y.device) % 2 == 1
-            moments.add(*beyond(y.to(rows), answer.to(rows), law, sigma, gaussian), second)
+            moments.add(*beyond(y, answer, law, sigma, gaussian), second)
             place += len(y)
         spent = budget is not None and teacher.evaluations >= budget
         if moments.n - solved_at < ROUND and not spent:

@@ -18,9 +18,9 @@ __all__ = ["HalvedMoments"]
 
 
 class HalvedMoments:
-    """Rows z, v, or sums of z, v, z z^T and z v^T over them, in two halves; 4 d^2 numbers at most.
+    """Rows z, v, or sums of z, v, z z^T and z v^T over them, float64, in two halves; 4 d^2 numbers at most.
 
-    z: inputs, v: answers, (n, d), float32 or float64; sums are float64. Rows come in any batches.
+    z: inputs, v: answers, (n, d). Rows come in any batches.
     """
 
     def __init__(self, d: int, device: torch.device | str = "cpu") -> None:
@@ -36,8 +36,8 @@ class HalvedMoments:
         for half, mine in enumerate((~second, second)):
             rows = Rows(z[mine], v[mine])
             self.counts[half] += rows.n
-            self.z[half] += rows.z.sum(0, dtype=torch.float64)
-            self.v[half] += rows.v.sum(0, dtype=torch.float64)
+            self.z[half] += rows.z.sum(0)
+            self.v[half] += rows.v.sum(0)
             if self._rows is not None:
                 self._rows[half].append(rows)
             else:
@@ -50,7 +50,6 @@ class HalvedMoments:
                     self._sum(half, rows)
 
     def _sum(self, half: int, rows: Rows) -> None:
-        rows = rows.double()
         self._zz[half].addmm_(rows.z.T, rows.z)
         self._zv[half].addmm_(rows.z.T, rows.v)
 
@@ -72,9 +71,10 @@ class HalvedMoments:
 
     def _about(self, half: int, z: Tensor, v: Tensor) -> NormalEquations:
         if self._rows is not None:
-            rows = self._rows[half]
-            mine = Rows(torch.cat([one.z for one in rows]), torch.cat([one.v for one in rows]))
-            return Rows(mine.z - z.to(mine.z.dtype), mine.v - v.to(mine.v.dtype))
+            mine = self._rows[half]
+            return Rows(
+                torch.cat([rows.z for rows in mine]) - z, torch.cat([rows.v for rows in mine]) - v
+            )
         n = self.counts[half]
         mean_z, mean_v = self.z[half] / n, self.v[half] / n
         zz = self._zz[half] / n - torch.outer(mean_z, z) - torch.outer(z, mean_z - z)

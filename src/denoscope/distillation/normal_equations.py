@@ -11,8 +11,8 @@ is d x d, and of n < d rows Z (n, d), V (n, d) it is n x n by the identity
 in which Z L_k^-1 Z^T is a sum of one Gram matrix for each group of inputs, weighted by the group's 1 / L.
 Products with rows are thin, 2 n d^2 where one with S is 2 d^3, and S itself is never formed.
 
-Rows keep the precision they come in, that of the denoiser's calls, and so do products with them; Gram
-matrices, factors and sums are float64, as a weak ridge needs. `joined` makes all float64.
+All is float64. Rows that are `rounded` to float32 are multiplied so, in half the time; their Gram matrices
+and factors stay float64, as a weak ridge needs.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ __all__ = ["NormalEquations", "Rows", "Sums", "joined"]
 
 @dataclass(frozen=True)
 class Rows:
-    """z, v: inputs and answers, (n, d) each, about their means, float32 or float64; for n < d."""
+    """z, v: inputs and answers, (n, d) each, about their means; for n < d."""
 
     z: Float[Tensor, "n d"]
     v: Float[Tensor, "n d"]
@@ -68,13 +68,13 @@ class Rows:
                 out[inputs, outputs] /= one
         return out
 
-    def double(self) -> "Rows":
-        return Rows(self.z.double(), self.v.double())
+    def rounded(self) -> "Rows":
+        """The same in float32, whose residues and ridges are float32."""
+        return Rows(self.z.float(), self.v.float())
 
     def sums(self) -> "Sums":
         """Their second moments, float64."""
-        rows = self.double()
-        return Sums(self.n, rows.z.T @ rows.z / self.n, rows.residue(None))
+        return Sums(self.n, self.z.T @ self.z / self.n, self.residue(None))
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,10 @@ class Sums:
 
     def less(self, slopes: Float[Tensor, " d"]) -> "Sums":
         return Sums(self.n, self.zz, self.zv - self.zz * slopes)
+
+    def rounded(self) -> "Sums":
+        """Themselves: where there are as many rows as pixels, an affine denoiser is found to rounding."""
+        return self
 
     def residue(self, fit: Float[Tensor, "d d"] | None) -> Float[Tensor, "d d"]:
         return self.zv if fit is None else self.zv - self.zz @ fit
@@ -115,7 +119,7 @@ NormalEquations = Rows | Sums
 def joined(one: NormalEquations, two: NormalEquations) -> NormalEquations:
     """Those of both together: rows while they are fewer than d."""
     if isinstance(one, Rows) and isinstance(two, Rows):
-        both = Rows(torch.cat([one.z, two.z]), torch.cat([one.v, two.v])).double()
+        both = Rows(torch.cat([one.z, two.z]), torch.cat([one.v, two.v]))
         return both if both.n < both.z.shape[1] else both.sums()
     one, two = (half.sums() if isinstance(half, Rows) else half for half in (one, two))
     n = one.n + two.n

@@ -58,6 +58,7 @@ __all__ = ["Correction", "LinearMap", "beyond", "gaussian_map", "solve"]
 FIRST = 8  # directions in the first group; the result changes by less than 1e-3 of the error from 1 to 16
 MOST_SOLVES = 12  # it settles in three to five; an affine denoiser takes about eight, to rounding
 SETTLED = 0.1  # relative change of nu^2; a fifth of it changes the error by less than 1e-3 of it
+NEGLIGIBLE = 1e-12  # of the largest nu^2: blocks of float32's rounding alone need not settle
 WEAKEST, STRONGEST = 1e-13, 1e12  # of the ridge nu^2 / tau^2, against S of size 1
 
 
@@ -87,9 +88,9 @@ def beyond(
     sigma: float,
     gaussian: GaussianDenoiser,
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
-    """z = law.whiten(y) and v = U^T (answer - D_G(y)), in y's precision: what `solve` relates."""
+    """z = law.whiten(y) and v = U^T (answer - D_G(y)): what `solve` relates."""
     control = gaussian(y.reshape(-1, *gaussian.spec.shape), as_sigma(sigma, y)).flatten(1)
-    return law.whiten(y, sigma), (answer - control) @ law.basis_as(y.dtype)
+    return law.whiten(y, sigma), (answer - control) @ law.basis
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Correction:
 
     def errors(self, z: Float[Tensor, "n d"], v: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """||D_L(y) - D(y)||_2 / sqrt(d) of each input: U is orthonormal."""
-        return (z.double() @ self.coefficients + self.offset - v).square().mean(1).sqrt()
+        return (z @ self.coefficients + self.offset - v).square().mean(1).sqrt()
 
     def added_to(self, control: LinearMap, law: InputLaw, sigma: float) -> LinearMap:
         """D_L itself, from D_G's map."""
@@ -122,6 +123,7 @@ def solve(
     seen = (one.n * one.variances + two.n * two.variances) / moments.n
     one, two = halves = [half.scaled(seen.rsqrt()) for half in halves]
     both = joined(one, two)
+    halves = [half.rounded() for half in halves]  # they tell variances, wanted to a tenth
     first, second = (half.residue(None) for half in halves)
     lam = gaussian.eigenvalues
     answers = (lam**2 / (lam + sigma**2)).sum().sqrt() + (first + second).norm() / 2
@@ -132,8 +134,10 @@ def solve(
         chance = blocks.mean((first - second).square()) * share + rounding
         strength = chance / blocks.signal(first, second, chance)
         slopes = blocks.slopes(first.diagonal().double(), second.diagonal().double(), share)
-        if before is not None and bool(((chance - before).abs() <= SETTLED * before).all()):
-            break
+        if before is not None:
+            allowed = SETTLED * before + NEGLIGIBLE * before.max()
+            if bool(((chance - before).abs() <= allowed).all()):
+                break
         before = chance
         fits = [blocks.ridge(half, slopes, strength * moments.n / half.n) for half in halves]
         first, second = (
