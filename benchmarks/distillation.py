@@ -216,7 +216,8 @@ def times_text(results: list[dict[str, Any]]) -> str:
 
 
 def _seconds(pair: list[float]) -> str:
-    return f"{pair[0]:.3g} ({pair[1]:.2g})"
+    whole, network = (f"{one:,.0f}" if one >= 10 else f"{one:.2g}" for one in pair)
+    return f"{whole} ({network})"
 
 
 def main() -> None:
