@@ -36,9 +36,14 @@ PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 Row = dict[str, Any]
 
 
-def in_turn(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> Row:
+def in_turn(
+    ours: Callable[[], Any],
+    theirs: Callable[[], Any],
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Row:
     """Median seconds of both, and median and extremes of theirs / ours, over `repeats` pairs."""
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats + 1)][1:]
+    pairs = [(_seconds(ours, clock), _seconds(theirs, clock)) for _ in range(repeats + 1)][1:]
     ratios = [b / a for a, b in pairs]
     return {
         "ours_seconds": round(statistics.median(a for a, _ in pairs), 4),
@@ -49,12 +54,12 @@ def in_turn(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) ->
     }
 
 
-def _seconds(work: Callable[[], Any]) -> float:
-    started = time.perf_counter()
+def _seconds(work: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> float:
+    started = clock()
     work()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def best_of(work: Callable[[], Any], repeats: int) -> float:

@@ -1,7 +1,8 @@
 """Linear distillation: exact least squares against 100 epochs of tuned Adam, on 1,000 pictures.
 
-    python benchmarks/distillation.py --run RUN [--levels 21.1,4.07,0.47] [--data DATA]
-    python benchmarks/distillation.py --page docs/how-to/distill.md     # fill its table from what is there
+    python benchmarks/distillation.py [--run RUN] [--levels 21.1,4.07,0.47] [--data DATA]
+    python benchmarks/distillation.py --times [--run RUN] [--levels ...]   # time again what is there
+    python benchmarks/distillation.py --page docs/how-to/distill.md        # its tables, from what is there
 
 Both fit D_L to the same network on the same 1,000 held-out pictures and are scored on others that
 neither saw, with the same noise, so that the difference is paired. Adam is the paper's recipe (batches
@@ -10,8 +11,14 @@ validation pictures out of a grid, the paper's own among them, all trained on th
 squares may spend 2,000, those on validation pictures included. It is drawn to the Gaussian of the
 network's training set; and, told apart, to that of the 1,000 pictures alone, which is all that Adam knows.
 
+Times are processor seconds, measured in turn: least squares whole, then TIMED epochs of Adam at the tuned
+rate alone, then at the whole grid of rates; Adam's are extrapolated in proportion, as its epochs are alike.
+Seconds inside the network are told apart. What is paid once for all levels, the two Gaussians' eigenvalue
+problems, is the result's `setting_seconds`.
+
 Written to benchmarks/results/distillation-RUN.json after each level; a level that is there is not done
-again. --answers keeps the network's answers, so that a level that was cut off goes on.
+again. --answers keeps the network's answers, so that a level that was cut off goes on; --times does not
+take them.
 """
 
 import argparse
@@ -21,9 +28,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from answers import KeptAnswers
 from audit_share import RESULTS, machine
 from doc_blocks import fill_block, markdown_table
+from torch import Tensor
 
 from denoscope.checkpoints import describe_model
 from denoscope.closed_form import GaussianDenoiser
@@ -37,7 +46,10 @@ from denoscope.metrics import Estimate, paired_difference
 from denoscope.noise import karras_levels
 from denoscope.tables import write_file
 
-PICTURES, BUDGET, EPOCHS = 1000, 2000, 100
+PICTURES, BUDGET, EPOCHS, TIMED = 1000, 2000, 100, 5
+SHIPPED = (
+    "bundled:mnist-64"  # of those that come with denoscope, one with as many held-out pictures
+)
 RATES = (5e-4, 1.5e-3, 5e-3, 1.5e-2, 5e-2, 1.5e-1, 5e-1, 1.5)
 
 
@@ -88,6 +100,40 @@ def of_level(
     return row
 
 
+class Clocked:
+    """The same denoiser; `seconds` of processor time are spent in it."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser, self.spec, self.seconds = denoiser, denoiser.spec, 0.0
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        started = time.process_time()
+        answer = self.denoiser(x, sigma)
+        self.seconds += time.process_time() - started
+        return answer
+
+
+def times_of(
+    network: Denoiser, sigma: float, setting: Setting, rates: list[float], tuned: float
+) -> dict[str, Any]:
+    """Processor seconds of a level each way, and of these the network's."""
+    clocked = Clocked(network)
+    started = time.process_time()
+    fit = distill_level(clocked, sigma, setting, budget=BUDGET)
+    told: dict[str, Any] = {"score": fit.score.value, "epochs_timed": TIMED}
+    told["least_squares"] = [time.process_time() - started, clocked.seconds]
+    for name, several in (("adam_tuned_rate", [tuned]), ("adam_all_rates", rates)):
+        clocked = Clocked(network)
+        steps = descend(clocked, sigma, setting, rates=several, epochs=TIMED, every=TIMED)
+        next(steps)  # at the start: pictures to validate and to score were asked
+        started, before = time.process_time(), clocked.seconds
+        next(steps)
+        spent = time.process_time() - started, clocked.seconds - before
+        told[name] = [EPOCHS / TIMED * seconds for seconds in spent]
+        told[f"{name}_ratio"] = round(told[name][0] / told["least_squares"][0], 1)
+    return told
+
+
 def adam_told(epochs: list[list[Epoch]], paper: float) -> dict[str, Any]:
     """Every rate along the epochs; the tuned one; and the best that stopping early could have given."""
     last = epochs[-1]
@@ -124,7 +170,9 @@ def told(row: dict[str, Any]) -> str:
     return (
         f"{row['sigma']:>8.4g}  {ours:.5f}  {alone:.5f}  {adam['score']['value']:.5f} "
         f"(rate {adam['rate']:g})  {gap.value:+.5f} +- {gap.se:.5f}  "
-        f"{row['evaluations_ratio']:.0f} x fewer evaluations"
+        f"{row['evaluations_ratio']:.0f} x fewer evaluations; "
+        f"{row['times']['adam_tuned_rate_ratio']} x less time than at the tuned rate alone, "
+        f"{row['times']['adam_all_rates_ratio']} x than at all"
     )
 
 
@@ -145,12 +193,38 @@ def page_text(results: list[dict[str, Any]]) -> str:
             rows[-1].append(f"{spent[0]:,} : {spent[1]:,}")
         better = sum(row["difference"]["training"]["value"] <= 0 for row in result["rows"])
         words.append(f"{name}: no worse at {better} of {len(result['rows'])} levels.")
-    return markdown_table(head, rows) + "\n\n" + " ".join(words)
+    return markdown_table(head, rows) + "\n\n" + " ".join(words) + "\n\n" + times_text(results)
+
+
+def times_text(results: list[dict[str, Any]]) -> str:
+    """The table of times, of the levels that were timed in turn."""
+    head = ["network", "sigma", "least squares, s", "Adam at the tuned rate, s", "times as long"]
+    head += ["Adam at all rates, s", "times as long"]
+    rows = []
+    for result in results:
+        for row in result["rows"]:
+            if told := row.get("times"):
+                cells = [
+                    result["model"]["where"],
+                    f"{row['sigma']:.4g}",
+                    _seconds(told["least_squares"]),
+                ]
+                for name in ("adam_tuned_rate", "adam_all_rates"):
+                    cells += [_seconds(told[name]), f"{told[f'{name}_ratio']:.3g}"]
+                rows.append(cells)
+    return markdown_table(head, rows) if rows else ""
+
+
+def _seconds(pair: list[float]) -> str:
+    whole, network = (f"{one:,.0f}" if one >= 10 else f"{one:.2g}" for one in pair)
+    return f"{whole} ({network})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--run", help="a run of ours with held-out pictures")
+    parser.add_argument("--times", action="store_true", help="time the levels there are again")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
     parser.add_argument("--page", type=Path, help="fill this page's table from the results")
     parser.add_argument("--data", help="its pictures, where they have moved")
     parser.add_argument("--levels", help="sigmas with commas; the ten of an audit without")
@@ -162,13 +236,15 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, help="where the network's answers are kept")
     parser.add_argument("--out", type=Path, default=RESULTS)
     words = parser.parse_args()
+    torch.set_num_threads(words.threads)
     if words.page:
         files = sorted(words.out.glob("distillation-*.json"))
         fill_block(
             words.page, "distillation", page_text([json.loads(f.read_text()) for f in files])
         )
-    if words.run is None:
         return
+    if words.run is None:
+        words.run, words.levels = SHIPPED, words.levels or "4.07"
     model = describe_model(words.run)
     if model.record is None:
         raise SystemExit(f"{words.run} brings no record of its data: give a run of ours")
@@ -183,18 +259,27 @@ def main() -> None:
     name = Path(words.run.removeprefix("bundled:")).name
     path = words.out / f"distillation-{name}.json"
     rows = json.loads(path.read_text())["rows"] if path.is_file() else []
+    if words.times and not words.levels:
+        levels = [row["sigma"] for row in rows]
     splits = divided(held_out)
-    settings = {
-        "training": Setting.of(splits, GaussianDenoiser.fit(train)),
-        "alone": Setting.of(splits),
-    }
+    started = time.process_time()
+    settings = {"training": Setting.of(splits, GaussianDenoiser.fit(train))}
+    once = time.process_time() - started
+    settings["alone"] = Setting.of(splits)
     network = KeptAnswers(model.denoiser, words.answers) if words.answers else model.denoiser
     print("   sigma  ours     alone    Adam                  ours less Adam", flush=True)
     for sigma in levels:
         done = [row for row in rows if row["sigma"] == sigma]
-        if not done:
-            rates = tuple(sorted({*map(float, words.rates.split(",")), paper_rate(sigma)}))
-            rows = sorted([*rows, of_level(network, sigma, settings, rates)], key=_falling)
+        if words.times or not done:
+            if not done:
+                rates = tuple(sorted({*map(float, words.rates.split(",")), paper_rate(sigma)}))
+                rows = sorted([*rows, of_level(network, sigma, settings, rates)], key=_falling)
+            row = next(row for row in rows if row["sigma"] == sigma)
+            grid, tuned = [float(rate) for rate in row["adam"]["rates"]], row["adam"]["tuned"]
+            row["times"] = times_of(
+                model.denoiser, sigma, settings["training"], grid, tuned["rate"]
+            )
+            row["times"]["when"] = machine()["when"]
             result = {
                 "claim": f"no worse on unseen pictures than {EPOCHS} epochs of tuned Adam on "
                 f"{PICTURES} pictures, with a fiftieth of the network's evaluations",
@@ -207,6 +292,7 @@ def main() -> None:
                 "pictures": {
                     part: len(getattr(splits, part)) for part in ("fit", "validation", "score")
                 },
+                "setting_seconds": round(once, 2),
                 "machine": machine(),
                 "rows": rows,
             }

@@ -24,6 +24,7 @@ def small(digits, monkeypatch):
     monkeypatch.setattr(distillation, "PICTURES", 200)
     monkeypatch.setattr(distillation, "EPOCHS", 10)
     monkeypatch.setattr(distillation, "BUDGET", 400)
+    monkeypatch.setattr(distillation, "TIMED", 2)
     train, held_out = digits.split(64, seed=0)
     splits = distillation.divided(held_out.take(range(400)))
     settings = {
@@ -53,7 +54,10 @@ def test_answers_are_kept_and_asked_once(few_digits, tmp_path):
 
 def test_a_row_holds_the_paired_difference_and_every_rate(small):
     distillation, delta, settings = small
-    row = json.loads(json.dumps(distillation.of_level(delta, 4.066, settings, (5e-5, 5e-3, 5e-2))))
+    rates = (5e-5, 5e-3, 5e-2)
+    row = distillation.of_level(delta, 4.066, settings, rates)
+    row["times"] = distillation.times_of(delta, 4.066, settings["training"], rates, 5e-3)
+    row = json.loads(json.dumps(row))
     ours, adam = row["least_squares_training"], row["adam"]
     assert (ours["evaluations"], adam["evaluations"]) == (400, 2000)
     assert row["evaluations_ratio"] == 5
@@ -68,6 +72,23 @@ def test_a_row_holds_the_paired_difference_and_every_rate(small):
     text = distillation.page_text([result])
     assert "| digits-64, d = 64 | 4.066 |" in text
     assert "no worse at 1 of 1 levels" in text
+    assert row["times"]["score"] == ours["score"]["value"]
+    for way in ("least_squares", "adam_tuned_rate", "adam_all_rates"):
+        whole, network = row["times"][way]
+        assert whole > network >= 0
+    assert "| digits-64 | 4.066 |" in text  # of the times
+    assert "times as long" not in distillation.page_text(
+        [{**result, "rows": [{k: v for k, v in row.items() if k != "times"}]}]
+    )
+
+
+def test_the_page_says_what_was_kept():
+    import distillation
+
+    files = sorted((BENCHMARKS / "results").glob("distillation-*.json"))
+    block = (BENCHMARKS.parent / "docs" / "how-to" / "distill.md").read_text()
+    block = block.partition("<!-- BEGIN distillation -->")[2].partition("<!-- END")[0].strip()
+    assert block == distillation.page_text([json.loads(f.read_text()) for f in files]).strip()
 
 
 def test_pictures_are_divided_apart(digits):

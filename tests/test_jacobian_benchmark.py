@@ -32,6 +32,28 @@ def test_a_level_is_judged_against_the_whole_matrix(jacobian, few_digits):
     assert row["holds"] == (row["time_ratio"] < jacobian.TIME)
 
 
+def test_in_part_it_is_judged_by_products_in_float64(jacobian, few_digits, monkeypatch):
+    delta, x = MultiDeltaDenoiser(few_digits[0]), few_digits[1].floats([0])
+    whole = jacobian.of_level(delta, x, 1.0)
+    monkeypatch.setattr(jacobian, "MOST", 16)
+    monkeypatch.setattr(jacobian, "PART", 32)
+    part = jacobian.of_level(delta, x, 1.0)
+    assert (whole["extrapolated"], part["extrapolated"]) == (False, True)
+    for name in ("value_error", "residual"):
+        assert part[name] < 1e-4
+    assert part["angle"] < 1e-3
+    assert part["largest"] == pytest.approx(whole["largest"], rel=1e-5)
+    assert torch.equal(jacobian.whole(delta, x, 1.0, 32), jacobian.whole(delta, x, 1.0)[:32])
+
+
+def test_the_page_says_what_was_kept(jacobian):
+    files = (BENCHMARKS / "results").glob("jacobian-*.json")
+    found = sorted((json.loads(f.read_text()) for f in files), key=lambda one: one["model"]["d"])
+    block = jacobian.PAGE.read_text().partition("<!-- BEGIN jacobian -->")[2]
+    block = block.partition("<!-- END jacobian -->")[0].strip()
+    assert block == jacobian.page_text(found).strip()
+
+
 def test_wrong_triplets_do_not_hold(jacobian, few_digits):
     x = few_digits[1].floats([0])
     delta = MultiDeltaDenoiser(few_digits[0])

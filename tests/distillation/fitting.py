@@ -4,7 +4,7 @@ import torch
 
 from denoscope.distillation.law import InputLaw
 from denoscope.distillation.moments import HalvedMoments
-from denoscope.distillation.shrinkage import LinearMap, solve
+from denoscope.distillation.shrinkage import LinearMap, beyond, gaussian_map, solve
 from denoscope.distillation.teacher import Teacher
 
 __all__ = ["fitted", "relative"]
@@ -22,9 +22,10 @@ def fitted(
             place = draw if shared else 0
             for y, answer in asked.answers(pictures, f"distill {draw}", sign):
                 second = torch.arange(place, place + len(y)) % 2 == 1
-                moments.add(law.whiten(y, sigma), (answer - law.mean) @ law.basis, second)
+                moments.add(*beyond(y, answer, law, sigma, gaussian), second)
                 place += len(y)
-    return solve(moments, law, sigma, gaussian)
+    found = solve(moments, law, sigma, gaussian)
+    return found.added_to(gaussian_map(gaussian, sigma), law, sigma)
 
 
 def relative(matrix, truth) -> float:

@@ -20,7 +20,7 @@ from denoscope.denoiser import Denoiser
 from denoscope.distillation.law import InputLaw, likelier_law
 from denoscope.distillation.moments import HalvedMoments
 from denoscope.distillation.setting import Setting
-from denoscope.distillation.shrinkage import LinearMap, gaussian_map, solve
+from denoscope.distillation.shrinkage import Correction, beyond, gaussian_map, solve
 from denoscope.distillation.teacher import Teacher
 from denoscope.distillation.unseen import Unseen
 from denoscope.errors import InputError
@@ -102,10 +102,11 @@ def distill_level(
             f"a budget of {budget} evaluations, of which {teacher.evaluations} go to pictures to "
             f"steer by; give {least} or more"
         )
-    fit, history, settled = _fit(teacher, setting, law, steer, budget)
+    found, history, settled = _fit(teacher, setting, law, steer, budget)
     spent = teacher.evaluations
     judge = Unseen.ask(teacher, splits.score, "score", rows)
     control = gaussian_map(setting.gaussian, sigma)
+    fit = found.added_to(control, law, sigma)
     ours, gaussian = judge.errors(fit), judge.errors(control)
     size, gaussian_size = float(fit.matrix.norm()), float(control.matrix.norm())
     return LevelFit(
@@ -128,11 +129,12 @@ def distill_level(
 
 def _fit(
     teacher: Teacher, setting: Setting, law: InputLaw, steer: Unseen, budget: int | None
-) -> tuple[LinearMap, list[float], bool]:
-    """Passes until it settles or the budget is spent: (map, unseen error by round, settled)."""
-    splits = setting.splits
+) -> tuple[Correction, list[float], bool]:
+    """Passes until it settles or the budget is spent: (D_L - D_G, unseen error by round, settled)."""
+    splits, sigma, gaussian = setting.splits, teacher.sigma, setting.gaussian
     moments = HalvedMoments(len(law.mean), law.mean.device)
-    history = [float(steer.errors(gaussian_map(setting.gaussian, teacher.sigma)).mean())]
+    steer_z, steer_v = beyond(steer.y, steer.answer, law, sigma, gaussian)
+    history = [float(steer_v.square().mean(1).sqrt().mean())]
     solved_at = 0
     for number in itertools.count():
         draw, sign = number // 2, 1 - 2 * (number % 2)
@@ -141,14 +143,14 @@ def _fit(
         place = draw if splits.are_shared else 0
         for y, answer in teacher.answers(splits.fit, f"distill {draw}", sign, left):
             second = torch.arange(place, place + len(y), device=y.device) % 2 == 1
-            moments.add(law.whiten(y, teacher.sigma), (answer - law.mean) @ law.basis, second)
+            moments.add(*beyond(y, answer, law, sigma, gaussian), second)
             place += len(y)
         spent = budget is not None and teacher.evaluations >= budget
         if moments.n - solved_at < ROUND and not spent:
             continue
         solved_at = moments.n
-        fit = solve(moments, law, teacher.sigma, setting.gaussian)
-        errors = Moments.of(steer.errors(fit)).estimate
+        fit = solve(moments, law, sigma, gaussian)
+        errors = Moments.of(fit.errors(steer_z, steer_v)).estimate
         history.append(errors.value)
         balanced = number >= (3 if splits.are_shared else 1)  # each half has seen every sign
         if spent or (balanced and history[-2] - history[-1] <= errors.se):

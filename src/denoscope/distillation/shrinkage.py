@@ -1,13 +1,13 @@
-"""From moments to the linear map: least squares of eq. 9, drawn to the Gaussian denoiser.
+"""From rows to the linear map: least squares of eq. 9, drawn to the Gaussian denoiser.
 
-In white coordinates z (`law.py`) the answers are v = z A + c + e, and least squares solves
+**Control.** The Gaussian denoiser is subtracted first, and its map added back at the end: the optimum
+stays what it is, its error now scales with what D is beyond D_G. With U the law's basis and z white
+coordinates (`law.py`), v = U^T (D(y) - D_G(y)) = A^T z + c + e, and least squares solves
 
     S A = P,      S = mean z z^T (d x d, near I),    P = mean z v^T.
 
-**Control.** The Gaussian denoiser's own map G is subtracted first, P - S G, and added back at the
-end: the optimum stays what it is, its error now scales with what D is beyond D_G. Next comes one
-slope g_k for each principal direction k, d numbers whose error is nothing. What remains, B = A - G -
-diag(g), is d^2 numbers, and there may be fewer rows than d.
+Next comes one slope g_k for each principal direction k, d numbers whose error is nothing. What remains,
+B = A - diag(g), is d^2 numbers, and there may be fewer rows than d.
 
 **Ridge.** Its coefficients are drawn to nought by as much as the data say, with no constant and no
 rate. Principal directions are taken in groups, largest variance first (8, 8, 16, 32, ..., and those
@@ -48,14 +48,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from denoscope.closed_form import GaussianDenoiser
+from denoscope.denoiser import as_sigma
 from denoscope.distillation.law import InputLaw
-from denoscope.distillation.moments import Half, HalvedMoments
+from denoscope.distillation.moments import HalvedMoments
+from denoscope.distillation.normal_equations import NormalEquations, joined
 
-__all__ = ["LinearMap", "gaussian_map", "solve"]
+__all__ = ["Correction", "LinearMap", "beyond", "gaussian_map", "solve"]
 
 FIRST = 8  # directions in the first group; the result changes by less than 1e-3 of the error from 1 to 16
 MOST_SOLVES = 12  # it settles in three to five; an affine denoiser takes about eight, to rounding
 SETTLED = 0.1  # relative change of nu^2; a fifth of it changes the error by less than 1e-3 of it
+NEGLIGIBLE = 1e-12  # of the largest nu^2: blocks of float32's rounding alone need not settle
 WEAKEST, STRONGEST = 1e-13, 1e12  # of the ridge nu^2 / tau^2, against S of size 1
 
 
@@ -78,49 +81,77 @@ def gaussian_map(gaussian: GaussianDenoiser, sigma: float) -> LinearMap:
     return LinearMap(gaussian.matrix(sigma), gaussian.bias(sigma), 0.0, float("inf"))
 
 
+def beyond(
+    y: Float[Tensor, "n d"],
+    answer: Float[Tensor, "n d"],
+    law: InputLaw,
+    sigma: float,
+    gaussian: GaussianDenoiser,
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+    """z = law.whiten(y) and v = U^T (answer - D_G(y)): what `solve` relates."""
+    control = gaussian(y.reshape(-1, *gaussian.spec.shape), as_sigma(sigma, y)).flatten(1)
+    return law.whiten(y, sigma), (answer - control) @ law.basis
+
+
+@dataclass(frozen=True)
+class Correction:
+    """D_L less D_G in the law's coordinates: v = A^T z + c. A (d, d), c (d,); errors as of a LinearMap."""
+
+    coefficients: Float[Tensor, "d d"]
+    offset: Float[Tensor, " d"]
+    error: float
+    unseen: float
+
+    def errors(self, z: Float[Tensor, "n d"], v: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """||D_L(y) - D(y)||_2 / sqrt(d) of each input: U is orthonormal."""
+        return (z @ self.coefficients + self.offset - v).square().mean(1).sqrt()
+
+    def added_to(self, control: LinearMap, law: InputLaw, sigma: float) -> LinearMap:
+        """D_L itself, from D_G's map."""
+        scaled = self.coefficients / law.deviations(sigma)[:, None]
+        more = law.basis @ (law.basis @ scaled).T
+        bias = control.bias + law.basis @ self.offset - more @ law.mean
+        return LinearMap(control.matrix + more, bias, self.error, self.unseen)
+
+
 def solve(
     moments: HalvedMoments, law: InputLaw, sigma: float, gaussian: GaussianDenoiser
-) -> LinearMap:
-    """The map of eq. 9 from moments of z = law.whiten(y) and v = (D(y) - mean) U."""
-    halves = moments.halves()
-    share = halves[0].n * halves[1].n / moments.n**2
-    one, two = halves
-    seen = (one.n * one.zz.diagonal() + two.n * two.zz.diagonal()) / moments.n
+) -> Correction:
+    """The map of eq. 9 from rows z, v of `beyond`."""
+    one, two = halves = moments.halves()
+    share = one.n * two.n / moments.n**2
+    seen = (one.n * one.variances + two.n * two.variances) / moments.n
     one, two = halves = [half.scaled(seen.rsqrt()) for half in halves]
-    control = gaussian_map(gaussian, sigma)
-    scale = law.deviations(sigma) * seen.sqrt()
-    prior = scale[:, None] * (law.basis.T @ control.matrix.T @ law.basis)
-    rounding = (torch.finfo(prior.dtype).eps * (one.zv + two.zv).norm()).square()
-    one, two = halves = [Half(half.n, half.zz, half.zv - half.zz @ prior) for half in halves]
-    zz = (one.n * one.zz + two.n * two.zz) / moments.n
-    zv = (one.n * one.zv + two.n * two.zv) / moments.n
+    both = joined(one, two)
+    halves = [half.rounded() for half in halves]  # they tell variances, wanted to a tenth
+    first, second = (half.residue(None) for half in halves)
+    lam = gaussian.eigenvalues
+    answers = (lam**2 / (lam + sigma**2)).sum().sqrt() + (first + second).norm() / 2
+    rounding = (torch.finfo(torch.float64).eps * 2 * answers).square()
 
-    blocks = _Blocks(law, zz)
-    fits, before = [torch.zeros_like(prior)] * 2, None
+    blocks, before = _Blocks(law), None
     for _ in range(MOST_SOLVES):
-        first, second = (
-            half.zv - half.zz @ other + other
-            for half, other in zip(halves, reversed(fits), strict=True)
-        )
         chance = blocks.mean((first - second).square()) * share + rounding
         strength = chance / blocks.signal(first, second, chance)
-        slopes = blocks.slopes(first.diagonal(), second.diagonal(), share)
-        if before is not None and bool(((chance - before).abs() <= SETTLED * before).all()):
-            break
+        slopes = blocks.slopes(first.diagonal().double(), second.diagonal().double(), share)
+        if before is not None:
+            allowed = SETTLED * before + NEGLIGIBLE * before.max()
+            if bool(((chance - before).abs() <= allowed).all()):
+                break
         before = chance
-        fits = [
-            blocks.ridge(half.zz, half.zv, slopes, strength * moments.n / half.n) for half in halves
-        ]
-    found = prior + blocks.ridge(zz, zv, slopes, strength)
+        fits = [blocks.ridge(half, slopes, strength * moments.n / half.n) for half in halves]
+        first, second = (
+            half.residue(other) + other for half, other in zip(halves, reversed(fits), strict=True)
+        )
+    found = blocks.ridge(both, slopes, strength)
 
-    matrix = law.basis @ (found.T / scale) @ law.basis.T
+    found = found * seen.rsqrt()[:, None]
     mean_z, mean_v = moments.means
-    centre = law.mean + law.basis @ (law.deviations(sigma) * mean_z)
-    bias = law.mean + law.basis @ mean_v - matrix @ centre
     variance = blocks.spread(torch.as_tensor(chance / (1 + strength)))  # strength may be infinite
-    return LinearMap(
-        matrix=matrix,
-        bias=bias,
+    scale = law.deviations(sigma) * seen.sqrt()
+    return Correction(
+        coefficients=found,
+        offset=mean_v - mean_z @ found,
         error=float((variance / scale[:, None] ** 2).sum().sqrt()),
         unseen=float(variance.mean() * len(scale)),
     )
@@ -129,7 +160,7 @@ def solve(
 class _Blocks:
     """Principal directions in groups, by rank: 8, 8, 16, 32, ..., and those without variance."""
 
-    def __init__(self, law: InputLaw, like: Tensor) -> None:
+    def __init__(self, law: InputLaw) -> None:
         edges = [0, FIRST]
         while edges[-1] < law.rank:
             edges.append(2 * edges[-1])
@@ -137,16 +168,17 @@ class _Blocks:
         if law.rank < len(law.variances):
             edges.append(len(law.variances))
         self.groups = [slice(a, b) for a, b in pairwise(edges) if b > a]
-        self.member = like.new_zeros(len(law.variances), len(self.groups))
+        self.member = law.variances.new_zeros(len(law.variances), len(self.groups))
         for place, group in enumerate(self.groups):
             self.member[group, place] = 1.0
         self.sizes = self.member.sum(0)
 
     def mean(self, matrix: Tensor, diagonal: bool = True) -> Tensor:
         """Mean of each block, (groups, groups); without the diagonal, which is of another kind."""
-        sums, counts = self.member.T @ matrix @ self.member, torch.outer(self.sizes, self.sizes)
+        member = self.member.to(matrix.dtype)
+        sums, counts = (member.T @ matrix @ member).double(), torch.outer(self.sizes, self.sizes)
         if not diagonal:
-            sums = sums - torch.diag(self.member.T @ matrix.diagonal())
+            sums = sums - torch.diag(self.member.T @ matrix.diagonal().double())
             counts = counts - torch.diag(self.sizes)
         return sums / counts.clamp(min=1)
 
@@ -176,12 +208,9 @@ class _Blocks:
         independent = torch.minimum(self.sizes[:, None], self.sizes)
         return (self.mean(one * two, diagonal=False) - 2 * chance / independent).clamp(min=0)
 
-    def ridge(self, zz: Tensor, zv: Tensor, slopes: Tensor, strength: Tensor) -> Tensor:
+    def ridge(self, rows: NormalEquations, slopes: Tensor, strength: Tensor) -> Tensor:
         """diag(g) + B, with (S + diag(strength of its block)) B_k = (P - S diag(g))_k for each output k."""
         strength = strength.nan_to_num(nan=STRONGEST).clamp(WEAKEST, STRONGEST)
-        out, zv = torch.diag(slopes), zv - zz * slopes
-        for place, outputs in enumerate(self.groups):
-            system = zz.clone()
-            system.diagonal().add_(self.member @ strength[:, place])
-            out[:, outputs] += torch.cholesky_solve(zv[:, outputs], torch.linalg.cholesky(system))
+        out = rows.less(slopes).ridge(self.groups, strength)
+        out.diagonal().add_(slopes)
         return out
