@@ -207,10 +207,10 @@ def _duplicates(
     pictures = _pictured(train)
     if pictures.scale is not None:
         return None, None
-    overlap = None
+    groups, overlap = near_duplicate_groups(pictures), None
     if held_out is not None and _pictured(held_out).scale is None:
-        overlap = contained(_pictured(held_out), pictures)
-    return near_duplicate_groups(pictures), overlap
+        overlap = contained(_pictured(held_out), pictures, groups=groups)
+    return groups, overlap
 
 
 def _pictured(pictures: Pictures) -> Pictures:
