@@ -101,7 +101,7 @@ def audit(
     seed: int = 0,
     pictures: int = 200,
     samples: int = 100,
-    batch: int = 64,
+    batch: int | None = None,
     device: torch.device | str = "cpu",
     model: ModelNote | None = None,
     autoencoder: Autoencoder | None = None,
@@ -116,10 +116,10 @@ def audit(
     the same kind that it never saw; without them the evidence is reduced, and the audit says so.
     levels: sigmas (L,), by default the ten of the paper. pictures: how many training and held-out
     pictures are denoised (half as many draws of noise). samples: pictures sampled by Euler over the
-    levels. batch: pictures a call; results do not depend on
-    it beyond rounding. autoencoder: of a model of latents, train and held_out being what its
-    `latents` made of pictures: the report shows what it decodes. on_evaluations: called with the
-    number of network evaluations just made.
+    levels. batch: pictures in a call of the network, by default as many as suit the device
+    (`batch_for`); results do not depend on it beyond rounding. autoencoder: of a model of latents,
+    train and held_out being what its `latents` made of pictures: the report shows what it decodes.
+    on_evaluations: called with the number of network evaluations just made.
 
     Raises InputError where sizes do not fit or a set is empty, RunError where the model returns
     values that are not finite.
@@ -128,13 +128,13 @@ def audit(
     check_denoiser(denoiser)
     held_out = held_out if held_out is not None and len(held_out) else None
     check_sets(denoiser, train, held_out)
-    if pictures < 2 or samples < 0 or batch < 1:
+    if pictures < 2 or samples < 0 or (batch is not None and batch < 1):
         raise InputError(
             f"{pictures} pictures, {samples} samples, batches of {batch} asked: give at least 2, 0 and 1"
         )
     asked = audit_levels(denoiser, karras_levels(10) if levels is None else levels)
     device = torch.device(device)
-    bench = bench_for(denoiser, train, device, on_evaluations or (lambda n: None))
+    bench = bench_for(denoiser, train, device, on_evaluations or (lambda n: None), batch)
     groups, overlap = _duplicates(train, held_out)
     recorder = Recorder(seed)
 
@@ -148,15 +148,13 @@ def audit(
         if kind == "held_out" and source is None:
             continue
         count = max(2, pictures // 2) if source is None else min(pictures, len(source))
-        batches = input_batches(kind, source, count, train.shape, seed=seed, batch=batch)
+        batches = input_batches(kind, source, count, train.shape, seed=seed)
         answers = measure(bench, batches, asked, recorder)
         shown = answers if kind == "held_out" or not shown else shown
     _record_gaps(recorder, asked)
 
     labels = groups.labels if groups is not None else torch.arange(len(train))
-    evidence = sample_evidence(
-        bench, recorder, train, new, labels, asked, count=samples, batch=batch
-    )
+    evidence = sample_evidence(bench, recorder, train, new, labels, asked, count=samples)
 
     signals = read_signals(recorder, asked)
     notes = [level_note(recorder, level) for level in asked]
