@@ -12,6 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from denoscope.auditing.arithmetic import Hastened, cost_told
 from denoscope.auditing.copies import sample_evidence
 from denoscope.auditing.evidence import data_warnings, headline_figures
 from denoscope.auditing.flags import level_note
@@ -102,6 +103,8 @@ def audit(
     pictures: int = 200,
     samples: int = 100,
     batch: int | None = None,
+    precision: str = "fp32",
+    compiled: bool = False,
     device: torch.device | str = "cpu",
     model: ModelNote | None = None,
     autoencoder: Autoencoder | None = None,
@@ -117,7 +120,9 @@ def audit(
     levels: sigmas (L,), by default the ten of the paper. pictures: how many training and held-out
     pictures are denoised (half as many draws of noise). samples: pictures sampled by Euler over the
     levels. batch: pictures in a call of the network, by default as many as suit the device
-    (`batch_for`); results do not depend on it beyond rounding. autoencoder: of a model of latents,
+    (`batch_for`); results do not depend on it beyond rounding. precision: "fp32" or "bf16", of the
+    network; compiled: by torch.compile; what either costs in accuracy is told in the provenance.
+    autoencoder: of a model of latents,
     train and held_out being what its `latents` made of pictures: the report shows what it decodes.
     on_evaluations: called with the number of network evaluations just made.
 
@@ -133,7 +138,12 @@ def audit(
             f"{pictures} pictures, {samples} samples, batches of {batch} asked: give at least 2, 0 and 1"
         )
     asked = audit_levels(denoiser, karras_levels(10) if levels is None else levels)
-    device = torch.device(device)
+    device, arithmetic = torch.device(device), ""
+    if precision != "fp32" or compiled:
+        fast = Hastened(denoiser, precision, compiled)
+        used = [level.used for level in asked]
+        arithmetic = cost_told(denoiser, fast, train, used, seed, str(device))
+        denoiser = fast
     bench = bench_for(denoiser, train, device, on_evaluations or (lambda n: None), batch)
     groups, overlap = _duplicates(train, held_out)
     recorder = Recorder(seed)
@@ -179,6 +189,7 @@ def audit(
             latents=None if autoencoder is None else autoencoder.note,
             seed=seed,
             device=str(device),
+            arithmetic=arithmetic,
             versions=_versions(),
             command=list(command),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
