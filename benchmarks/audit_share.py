@@ -2,19 +2,28 @@
 
     python benchmarks/audit_share.py [--model bundled:mnist-4000]
 
-Audits a network against training sets of growing size: its own data while they last, pictures of random pixels
-beyond (time does not depend on what they show). At N = 4,000 the network's evaluations must take 80 % of the
-wall time. The result is printed and kept in benchmarks/results/audit_share.json, drawn in audit_share.svg.
+Audits a network against training sets of growing size: its own data while they last, synthetic pictures with
+the spectrum of photographs beyond. At N = 4,000 the network's evaluations must take 80 % of the wall time. Then
+what twice the levels and twice the pictures cost, and the memory of audits of more and more pictures that lie
+on disk. The result is printed and kept in benchmarks/results/audit_share.json, drawn in audit_share.svg, and
+written into docs/benchmarks.md.
 """
 
 import argparse
 import json
+import math
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 import vl_convert
@@ -23,6 +32,7 @@ from denoscope.auditing import audit
 from denoscope.checkpoints import describe_model
 from denoscope.denoiser import Denoiser
 from denoscope.images import Pictures, open_images
+from denoscope.noise import karras_levels
 from denoscope.report.against import against_panel
 from denoscope.report.chart import Chart
 from denoscope.report.palette import denoiser_style
@@ -51,10 +61,99 @@ def share_at(
     }
 
 
-def random_pictures(n: int, shape: tuple[int, int, int]) -> tuple[Pictures, Pictures]:
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (n + 400, *shape), dtype=torch.uint8, generator=generator)
-    return Pictures.from_tensor(pixels).split(n, seed=0)
+def made_pictures(n: int, shape: tuple[int, int, int]) -> tuple[Pictures, Pictures]:
+    from comparing import synthetic_pictures  # which takes the machine's description from here
+
+    return Pictures.from_tensor(synthetic_pictures(n + 400, shape)).split(n, seed=0)
+
+
+def costs(denoiser: Denoiser, train: Pictures, held_out: Pictures) -> list[dict[str, Any]]:
+    """Seconds of processor time of audits, and how many times the cost of the one before in its pair."""
+    rows: list[dict[str, Any]] = []
+    for levels, pictures, samples in ((10, 50, 20), (20, 50, 20), (2, 125, 0), (2, 250, 0)):
+        shown = held_out.take(range(min(pictures, len(held_out))))
+        before = time.process_time()
+        audit(
+            denoiser,
+            train,
+            shown,
+            levels=karras_levels(levels),
+            pictures=pictures,
+            samples=samples,
+        )
+        row: dict[str, Any] = {"levels": levels, "pictures": pictures, "samples": samples}
+        row["cpu_seconds"] = round(time.process_time() - before, 2)
+        if len(rows) % 2:
+            row["times_the_last"] = round(row["cpu_seconds"] / rows[-1]["cpu_seconds"], 2)
+        rows.append(row)
+        print(row, flush=True)
+    return rows
+
+
+def memory_at(model: str, n: int) -> dict[str, Any]:
+    """What an audit of n pictures on disk takes, by a process of its own: peak of memory that is no file's."""
+    words = [sys.executable, __file__, "--model", model, "--memory-of", str(n)]
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    row = json.loads(told.splitlines()[-1])
+    print(row, flush=True)
+    return row
+
+
+def measured_memory(denoiser: Denoiser, n: int) -> dict[str, Any]:
+    from comparing import synthetic_pictures
+
+    shape = denoiser.spec.shape
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "pictures.bin"
+        mapped = np.memmap(place, np.uint8, "w+", shape=(n, *shape))
+        for start in range(0, n, 20_000):
+            part = synthetic_pictures(min(20_000, n - start), shape, seed=start)
+            mapped[start : start + len(part)] = part.numpy()
+        mapped.flush()
+        train = Pictures.from_tensor(
+            torch.from_numpy(np.memmap(place, np.uint8, "r+", shape=mapped.shape))
+        )
+        held_out = Pictures.from_tensor(synthetic_pictures(16, shape, seed=n + 1))
+        few: dict[str, Any] = {"pictures": 16, "samples": 4, "levels": karras_levels(4)}
+        audit(denoiser, train.take(range(64)), held_out, **few)
+        before, peak, done = own_bytes(), [own_bytes()], threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.01):
+                peak[0] = max(peak[0], own_bytes())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        audit(denoiser, train, held_out, **few)
+        done.set()
+        watcher.join()
+    grown = peak[0] - before
+    data = n * math.prod(shape)
+    return {
+        "n": n,
+        "data_mb": round(data / 1e6, 1),
+        "peak_mb": round(grown / 1e6, 1),
+        "peak_bytes_a_picture": round(grown / n),
+    }
+
+
+def own_bytes() -> int:
+    """Memory of this process that is no file's, in bytes; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+
+def page_text(result: dict[str, Any]) -> str:
+    """The share against N, then the costs and the memory, as tables."""
+    from comparing import page_of
+
+    costs = page_of(
+        {**result, "claim": "Twice the levels, twice the pictures:", "rows": result["costs"]}
+    )
+    memory = page_of({**result, "claim": "Memory beyond the file:", "rows": result["memory"]})
+    tables = [page_of(result), costs, memory]
+    return "\n\n".join([table.rpartition("\n\n")[0] for table in tables[:2]] + tables[2:])
 
 
 def machine() -> dict[str, Any]:
@@ -100,8 +199,12 @@ def main() -> None:
     parser.add_argument(
         "--images", default="64,256,1000,4000", help="N out of the model's own data"
     )
-    parser.add_argument("--random", default="15000,60000", help="N beyond them, of random pixels")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--made", default="15000,60000", help="N beyond them, of synthetic pictures"
+    )
+    parser.add_argument("--memory", default="4000,30000,120000", help="N of pictures on disk")
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--threads", type=int, help="torch threads (default: as torch chooses)")
     parser.add_argument("--out", type=Path, default=RESULTS)
     words = parser.parse_args()
@@ -110,17 +213,19 @@ def main() -> None:
     model = describe_model(words.model)
     if model.record is None:
         raise SystemExit(f"{words.model} brings no record of its data: give a run of ours")
+    if words.memory_of:
+        print(json.dumps(measured_memory(model.denoiser, words.memory_of)))
+        return
     data = model.record.data
     pictures = open_images(data.where, size=data.size)
     audit(model.denoiser, *pictures.split(64, seed=0), pictures=16, samples=4)  # warm
     rows = []
-    for n in (
-        int(word) for text in (words.images, words.random) for word in text.split(",") if word
-    ):
+    for n in (int(word) for text in (words.images, words.made) for word in text.split(",") if word):
         own = n + 400 <= len(pictures)
-        sets = pictures.split(n, seed=0) if own else random_pictures(n, pictures.shape)
+        sets = pictures.split(n, seed=0) if own else made_pictures(n, pictures.shape)
         rows.append(
-            share_at(model.denoiser, *sets, words.repeats) | {"pixels": "own" if own else "random"}
+            share_at(model.denoiser, *sets, words.repeats)
+            | {"pixels": "own" if own else "synthetic"}
         )
         print(
             "N {n:>6,}  network {share:.1%} of {wall_seconds} s  ({pixels})".format(**rows[-1]),
@@ -137,9 +242,16 @@ def main() -> None:
         },
         "machine": machine(),
         "rows": rows,
+        "costs": costs(model.denoiser, *pictures.split(len(pictures) * 4 // 5, seed=0)),
+        "memory": [memory_at(words.model, int(word)) for word in words.memory.split(",") if word],
     }
     write_file(words.out / "audit_share.json", (json.dumps(result, indent=1) + "\n").encode())
     drawing(rows, words.out / "audit_share.svg")
+    if words.out == RESULTS:
+        from comparing import PAGE
+        from doc_blocks import fill_block
+
+        fill_block(PAGE, "audit_share", page_text(result))
     if at and at[0] < BOUND:
         raise SystemExit(f"network's share at N = {AT} is {at[0]:.1%}, below {BOUND:.0%}")
 

@@ -184,6 +184,28 @@ def test_synthetic_pictures_have_the_spectrum_of_photographs():
     assert float(lam[-1]) > 0
 
 
+def test_an_audits_costs_and_memory_are_kept_and_told():
+    from audit_share import costs, measured_memory, page_text
+
+    from denoscope import Spec
+    from denoscope.denoiser import FunctionDenoiser
+    from denoscope.images import open_images
+
+    denoiser = FunctionDenoiser(lambda x, sigma: x / (1 + sigma**2), Spec("planted", (1, 8, 8)))
+    rows = costs(denoiser, *open_images("digits").split(100, seed=0))
+    assert [(row["levels"], row["pictures"]) for row in rows[:2]] == [(10, 50), (20, 50)]
+    assert [(row["levels"], row["pictures"]) for row in rows[2:]] == [(2, 125), (2, 250)]
+    memory = measured_memory(denoiser, 200)
+    assert memory["data_mb"] == 0.0  # 12.8 kB
+    machine = {"cpu": "a", "threads": 1, "torch": "2", "python": "3", "when": "2026-01-01T"}
+    share = [{"n": 64, "share": 0.9}]
+    told = {"claim": "much", "machine": machine, "rows": share, "costs": rows, "memory": [memory]}
+    page = page_text(told)
+    assert page.startswith("much")
+    assert page.count("\n| ---") == 3
+    assert page.count("a, 1 threads") == 1
+
+
 @pytest.mark.parametrize(
     "name",
     [

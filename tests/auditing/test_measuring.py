@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from denoscope.auditing import audit, count_evaluations
-from denoscope.auditing.measuring import audit_levels
+from denoscope.auditing.measuring import audit_levels, batch_for
 from denoscope.closed_form import GaussianDenoiser
 from denoscope.errors import InputError, RunError
 from denoscope.images import split_permutation
@@ -53,6 +53,50 @@ def test_evaluations_are_as_announced(counted):
     )
 
 
+def test_a_batch_too_large_for_the_device_is_halved(small_sets, planted):
+    sizes = []
+
+    def small_device(x, sigma):
+        sizes.append(len(x))
+        if len(x) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 0.5 * x
+
+    audit(planted(small_device), *small_sets, pictures=15, samples=5, levels=karras_levels(2))
+    assert sizes[:4] == [15, 8, 4, 4]
+    assert max(sizes[2:]) == 4
+    with pytest.raises(torch.OutOfMemoryError):  # one picture does not fit: no smaller batch would
+        audit(planted(lambda x, s: small_device(x.repeat(5, 1, 1, 1), s)), *small_sets)
+
+
+def test_the_batch_is_found_from_the_size_of_the_pictures():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    shapes = ((1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 256, 256))
+    assert [batch_for(shape, cpu) for shape in shapes] == [64, 64, 16, 8, 8]
+    assert {batch_for(shape, gpu) for shape in shapes} == {256}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_neither_threads_nor_how_many_rows_pass_at_once_decide(
+    small_sets, planted, threads, monkeypatch
+):
+    denoiser = planted(lambda x, sigma: 0.6 * x / (1 + sigma) + 0.1 * x.sin())
+    whole = audit(denoiser, *small_sets, pictures=16, samples=6)
+    monkeypatch.setattr("denoscope.auditing.inputs.rows_at_once", lambda shape: 4)
+    monkeypatch.setattr("denoscope.auditing.copies.rows_at_once", lambda shape: 4)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        cut = audit(denoiser, *small_sets, pictures=16, samples=6)
+    finally:
+        torch.set_num_threads(before)
+    assert whole.verdict.label == cut.verdict.label
+    one, two = whole.table["mean"].to_torch(), cut.table["mean"].to_torch()
+    loose = whole.table["metric"].is_in(["psnr", "toward_multi_delta"]).to_torch()
+    torch.testing.assert_close(one[~loose], two[~loose], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(one[loose], two[loose], rtol=1e-3, atol=2e-2)
+
+
 def test_nothing_is_denoised_twice(counted):
     rows = [(sigma, row.numpy().tobytes()) for sigma, x in counted[0].calls for row in x]
     assert len(rows) == len(set(rows))
@@ -65,7 +109,7 @@ def chosen(pictures):
 
 def test_one_draw_of_noise_serves_every_level(counted, small_sets):
     train = chosen(small_sets[0])
-    first = counted[0].calls[:10]
+    first = counted[0].calls[:30:3]  # of a level come 6 pictures, 6 and 3
     x0 = train.floats(slice(0, 6))
     eps = noise(train.ids[:6].tolist(), train.shape, seed=2, stream="train")
     assert [sigma for sigma, _ in first] == karras_levels(10).tolist()

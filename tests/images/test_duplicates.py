@@ -5,8 +5,8 @@ import torch
 from denoscope.errors import InputError
 from denoscope.images import (
     Pictures,
+    close_pairs,
     contained,
-    distances,
     duplicate_threshold,
     near_duplicate_groups,
     open_images,
@@ -30,8 +30,8 @@ def oracle(pixels, limit):
 
 @pytest.mark.parametrize("block", [7, 64, 2_048])
 def test_groups_are_the_connected_components(block, monkeypatch):
-    monkeypatch.setattr(distances, "ROWS", block)
-    monkeypatch.setattr(distances, "COLUMNS", block + 3)
+    monkeypatch.setattr(close_pairs, "CELL", block)
+    monkeypatch.setattr(close_pairs, "COLUMNS", block + 3)
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 40, (150, 1, 1, 3), dtype=torch.uint8, generator=generator)
     groups = near_duplicate_groups(Pictures.from_tensor(pixels), rms=2.5)

@@ -12,6 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from denoscope.auditing.arithmetic import Hastened, cost_told
 from denoscope.auditing.copies import sample_evidence
 from denoscope.auditing.evidence import data_warnings, headline_figures
 from denoscope.auditing.flags import level_note
@@ -101,7 +102,9 @@ def audit(
     seed: int = 0,
     pictures: int = 200,
     samples: int = 100,
-    batch: int = 64,
+    batch: int | None = None,
+    precision: str = "fp32",
+    compiled: bool = False,
     device: torch.device | str = "cpu",
     model: ModelNote | None = None,
     autoencoder: Autoencoder | None = None,
@@ -116,10 +119,12 @@ def audit(
     the same kind that it never saw; without them the evidence is reduced, and the audit says so.
     levels: sigmas (L,), by default the ten of the paper. pictures: how many training and held-out
     pictures are denoised (half as many draws of noise). samples: pictures sampled by Euler over the
-    levels. batch: pictures a call; results do not depend on
-    it beyond rounding. autoencoder: of a model of latents, train and held_out being what its
-    `latents` made of pictures: the report shows what it decodes. on_evaluations: called with the
-    number of network evaluations just made.
+    levels. batch: pictures in a call of the network, by default as many as suit the device
+    (`batch_for`); results do not depend on it beyond rounding. precision: "fp32" or "bf16", of the
+    network; compiled: by torch.compile; what either costs in accuracy is told in the provenance.
+    autoencoder: of a model of latents,
+    train and held_out being what its `latents` made of pictures: the report shows what it decodes.
+    on_evaluations: called with the number of network evaluations just made.
 
     Raises InputError where sizes do not fit or a set is empty, RunError where the model returns
     values that are not finite.
@@ -128,13 +133,18 @@ def audit(
     check_denoiser(denoiser)
     held_out = held_out if held_out is not None and len(held_out) else None
     check_sets(denoiser, train, held_out)
-    if pictures < 2 or samples < 0 or batch < 1:
+    if pictures < 2 or samples < 0 or (batch is not None and batch < 1):
         raise InputError(
             f"{pictures} pictures, {samples} samples, batches of {batch} asked: give at least 2, 0 and 1"
         )
     asked = audit_levels(denoiser, karras_levels(10) if levels is None else levels)
-    device = torch.device(device)
-    bench = bench_for(denoiser, train, device, on_evaluations or (lambda n: None))
+    device, arithmetic = torch.device(device), ""
+    if precision != "fp32" or compiled:
+        fast = Hastened(denoiser, precision, compiled)
+        used = [level.used for level in asked]
+        arithmetic = cost_told(denoiser, fast, train, used, seed, str(device))
+        denoiser = fast
+    bench = bench_for(denoiser, train, device, on_evaluations or (lambda n: None), batch)
     groups, overlap = _duplicates(train, held_out)
     recorder = Recorder(seed)
 
@@ -148,15 +158,13 @@ def audit(
         if kind == "held_out" and source is None:
             continue
         count = max(2, pictures // 2) if source is None else min(pictures, len(source))
-        batches = input_batches(kind, source, count, train.shape, seed=seed, batch=batch)
+        batches = input_batches(kind, source, count, train.shape, seed=seed)
         answers = measure(bench, batches, asked, recorder)
         shown = answers if kind == "held_out" or not shown else shown
     _record_gaps(recorder, asked)
 
     labels = groups.labels if groups is not None else torch.arange(len(train))
-    evidence = sample_evidence(
-        bench, recorder, train, new, labels, asked, count=samples, batch=batch
-    )
+    evidence = sample_evidence(bench, recorder, train, new, labels, asked, count=samples)
 
     signals = read_signals(recorder, asked)
     notes = [level_note(recorder, level) for level in asked]
@@ -181,6 +189,7 @@ def audit(
             latents=None if autoencoder is None else autoencoder.note,
             seed=seed,
             device=str(device),
+            arithmetic=arithmetic,
             versions=_versions(),
             command=list(command),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -207,10 +216,10 @@ def _duplicates(
     pictures = _pictured(train)
     if pictures.scale is not None:
         return None, None
-    overlap = None
+    groups, overlap = near_duplicate_groups(pictures), None
     if held_out is not None and _pictured(held_out).scale is None:
-        overlap = contained(_pictured(held_out), pictures)
-    return near_duplicate_groups(pictures), overlap
+        overlap = contained(_pictured(held_out), pictures, groups=groups)
+    return groups, overlap
 
 
 def _pictured(pictures: Pictures) -> Pictures:

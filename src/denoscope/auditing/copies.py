@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from denoscope.auditing.inputs import rows_at_once
 from denoscope.auditing.measuring import Bench, Level
 from denoscope.auditing.recorder import Key, Recorder
 from denoscope.denoiser import Denoiser
@@ -51,7 +52,6 @@ def sample_evidence(
     levels: list[Level],
     *,
     count: int,
-    batch: int,
     rivals: bool = True,
 ) -> SampleEvidence:
     """Draw `count` samples of each denoiser from the same noise; measure them and the control.
@@ -63,7 +63,7 @@ def sample_evidence(
     nearest = torch.zeros(0, dtype=torch.int64)
     if count == 0:
         return SampleEvidence({}, rows, nearest)
-    drawn = _draw(bench, count, levels, seed=recorder.seed, batch=batch, rivals=rivals)
+    drawn = _draw(bench, count, levels, seed=recorder.seed, rivals=rivals)
     for name, one in drawn.items():
         found = _record(recorder, one.finals, range(count), train, groups, name, "noise")
         rows += _rows(recorder.seed, found, one.finals, range(count), train, name)
@@ -106,7 +106,6 @@ def _draw(
     levels: list[Level],
     *,
     seed: int,
-    batch: int,
     rivals: bool,
     shown: int = 4,
 ) -> dict[str, Samples]:
@@ -116,6 +115,7 @@ def _draw(
         denoisers |= {"gaussian": bench.gaussian, "multi_delta": bench.multi_delta}
     drawn: dict[str, Samples] = {}
     grid = [level.used for level in levels]
+    batch = rows_at_once(bench.network.spec.shape)
     for name, denoiser in denoisers.items():
         finals, way = [], []
         for start in range(0, count, batch):

@@ -4,6 +4,7 @@ The noise of a picture depends on (seed, kind, picture id) only: one draw serves
 denoiser, so comparisons are paired, and errors at different levels are correlated.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from denoscope.errors import InputError
 from denoscope.images import Pictures, split_permutation
 from denoscope.noise import noise
 
-__all__ = ["InputBatch", "check_sets", "chosen", "input_batches"]
+__all__ = ["InputBatch", "check_sets", "chosen", "input_batches", "rows_at_once"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ def input_batches(
     shape: tuple[int, int, int],
     *,
     seed: int,
-    batch: int,
+    batch: int | None = None,
 ) -> Iterator[InputBatch]:
-    """The first `count` pictures of a kind (or draws of noise), in batches of an even number."""
-    batch = max(2, batch - batch % 2)
+    """The first `count` pictures of a kind (or draws of noise), in batches of an even number.
+
+    batch: by default as many as the closed forms take at once, `rows_at_once`.
+    """
+    batch = rows_at_once(shape) if batch is None else max(2, batch - batch % 2)
     for start in range(0, count, batch):
         places = range(start, min(start + batch, count))
         if pictures is None:
@@ -55,6 +59,14 @@ def input_batches(
             index = torch.tensor(places)
             ids, x0 = pictures.ids[index].tolist(), pictures.floats(index)
         yield InputBatch(kind, ids, x0, noise(ids, shape, seed=seed, stream=kind))
+
+
+def rows_at_once(shape: tuple[int, int, int]) -> int:
+    """Pictures that pass through the closed forms together, 32 to 256: each such pass reads all data.
+
+    About 2^20 values, of which there are ten levels in float64: 80 MB.
+    """
+    return min(256, max(32, (1 << 20) // math.prod(shape) // 2 * 2))
 
 
 def chosen(pictures: Pictures, count: int, seed: int) -> Pictures:

@@ -1,9 +1,11 @@
 """The measuring loop over levels: the only one there is.
 
 Each picture is denoised once per denoiser and level; every metric reads that. Closed forms take the
-same x as the network; the multi-delta serves all levels in one pass over the data.
+same x as the network; the multi-delta serves all levels in one pass over the data, and the network
+takes what that pass serves in batches of its own.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,7 +33,16 @@ from denoscope.metrics import (
     score_error_norm_ratio,
 )
 
-__all__ = ["HALF", "INTERMEDIATE", "Bench", "Level", "audit_levels", "bench_for", "measure"]
+__all__ = [
+    "HALF",
+    "INTERMEDIATE",
+    "Bench",
+    "Level",
+    "audit_levels",
+    "batch_for",
+    "bench_for",
+    "measure",
+]
 
 INTERMEDIATE = (0.1, 20.0)  # sigma; Li et al. 2024, section 3.1
 HALF = 0.5**0.5  # a = b: where the linearity score is lowest (Li et al. 2024, fig. 10)
@@ -56,12 +67,29 @@ class Bench:
     mean: Tensor
     variance: float
     device: torch.device
+    batch: int  # pictures in a call of the network
     network_seconds: float = 0.0
     evaluations: int = 0
     on_evaluations: Callable[[int], None] = field(default=lambda n: None)
 
     def network_at(self, x: Tensor, sigma: float) -> Tensor:
-        """The audited model, timed and checked: RunError where it returns NaN or infinity."""
+        """The audited model, in batches, timed and checked: RunError on NaN or infinity.
+
+        Where a batch does not fit a GPU's memory, half of it is tried, there and from then on.
+        """
+        parts, start = [], 0
+        while start < len(x):
+            part = x[start : start + self.batch]
+            try:
+                parts.append(self._answer(part, sigma))
+                start += len(part)
+            except torch.OutOfMemoryError:
+                if len(part) == 1:
+                    raise
+                self.batch = (len(part) + 1) // 2
+        return torch.cat(parts)
+
+    def _answer(self, x: Tensor, sigma: float) -> Tensor:
         started = time.perf_counter()
         out = self.network(x, as_sigma(sigma, x))
         if out.shape != x.shape:
@@ -86,8 +114,12 @@ def bench_for(
     train: Pictures,
     device: torch.device,
     on_evaluations: Callable[[int], None] = lambda n: None,
+    batch: int | None = None,
 ) -> Bench:
-    """The denoiser, on `device` already, beside the closed forms of its training set."""
+    """The denoiser, on `device` already, beside the closed forms of its training set.
+
+    batch: pictures in a call of the network; `batch_for` where None.
+    """
     gaussian = GaussianDenoiser.fit(train)
     variance = float(gaussian.eigenvalues.sum()) / gaussian.mean.numel()
     return Bench(
@@ -97,8 +129,22 @@ def bench_for(
         mean=gaussian.mean.float().reshape(train.shape).to(device),
         variance=variance,
         device=device,
+        batch=batch or batch_for(train.shape, device),
         on_evaluations=on_evaluations,
     )
+
+
+def batch_for(shape: tuple[int, int, int], device: torch.device) -> int:
+    """Pictures in a call of the network, a function of their size alone: the same run, the same bits.
+
+    On a processor about 2^16 values, 8 to 64 pictures, whose features stay near the cache (a network
+    of 28 x 28 pictures took 6.3 ms a picture in batches of 64, 9.2 in batches of 256, 7.2 in batches
+    of 16). On a GPU 256, which `Bench.network_at` halves where they do not fit.
+    """
+    if device.type != "cpu":
+        return 256
+    fitting = min(64, max(8, (1 << 16) // math.prod(shape)))
+    return 1 << (fitting.bit_length() - 1)
 
 
 def audit_levels(denoiser: Denoiser, levels: Tensor) -> list[Level]:

@@ -77,7 +77,7 @@ class MemorizationWatch:
         held_out: Pictures,
         *,
         seed: int = 0,
-        batch: int = 64,
+        batch: int | None = None,
         device: torch.device | str = "cpu",
         looks: Sequence[Look] = (),
     ) -> None:
@@ -135,24 +135,24 @@ class MemorizationWatch:
 
     def _verdict(self, denoiser: Denoiser, seed: int, pictures: int, samples: int) -> Verdict:
         bench, groups = self._on_bench(denoiser)
-        seed, train, size = seed + APART, self.train, self.batch
+        seed, train = seed + APART, self.train
         recorder = Recorder(seed)
         levels = audit_levels(denoiser, karras_levels(10))
         inside = [level for level in levels if LOWEST <= level.used <= INTERMEDIATE[1]]
         new = chosen(self.held_out, max(pictures, samples), seed)
         for kind, source in (("train", chosen(train, pictures, seed)), ("held_out", new)):
             count = min(pictures, len(source))
-            shown = input_batches(kind, source, count, train.shape, seed=seed, batch=size)
+            shown = input_batches(kind, source, count, train.shape, seed=seed)
             measure(bench, shown, inside, recorder)
         if not collapsed_band(recorder, inside, "held_out"):  # then linearity is read on noise
-            shown = input_batches("noise", None, pictures, train.shape, seed=seed, batch=size)
+            shown = input_batches("noise", None, pictures, train.shape, seed=seed)
             measure(bench, shown, inside, recorder)
         notes = [level_note(recorder, level) for level in inside]
         found = decide(read_signals(recorder, inside), notes, missing=False)
         if found.label == "undertrained":  # whatever it would draw
             return found
         where = (bench, recorder, train, new, groups, levels)
-        sample_evidence(*where, count=samples, batch=size, rivals=False)
+        sample_evidence(*where, count=samples, rivals=False)
         return decide(read_signals(recorder, inside), notes, missing=False)
 
     def _on_bench(self, denoiser: Denoiser) -> tuple[Bench, Tensor]:
@@ -160,6 +160,6 @@ class MemorizationWatch:
         if self._fitted is None:
             train, exact = self.train, self.train.pixels.dtype == torch.uint8
             groups = near_duplicate_groups(train).labels if exact else torch.arange(len(train))
-            self._fitted = bench_for(denoiser, train, self.device), groups
+            self._fitted = bench_for(denoiser, train, self.device, batch=self.batch), groups
         bench, groups = self._fitted
         return replace(bench, network=denoiser), groups

@@ -24,6 +24,8 @@ class AuditJob:
     out: Path
     command: Sequence[str]
     device: str = "auto"
+    precision: str = "fp32"
+    compiled: bool = False
     seed: int = 0
     pictures: int = 200
     samples: int = 100
@@ -60,6 +62,8 @@ class AuditJob:
                 pictures=self.pictures,
                 samples=self.samples,
                 device=device,
+                precision=self.precision,
+                compiled=self.compiled,
                 model=ModelNote(
                     where=model.where,
                     family=model.family,
@@ -101,6 +105,8 @@ def tell_verdict(voice: Voice, summary: "Summary", report: Path) -> None:
         voice.say(f"  denoises latents: {summary.provenance.latents.words}")
     for warning in [*summary.warnings, *summary.provenance.missing_evidence]:
         voice.say(f"  warning: {warning}")
+    if summary.provenance.arithmetic:
+        voice.say(f"  network in {summary.provenance.arithmetic}")
     voice.say(f"report: {report}")
 
 

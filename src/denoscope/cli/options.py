@@ -14,6 +14,8 @@ __all__ = [
     "OUTPUT",
     "WHICH",
     "AuditOut",
+    "AuditPrecision",
+    "Compile",
     "Data",
     "Debug",
     "Device",
@@ -27,6 +29,7 @@ __all__ = [
     "NoPictures",
     "Overwrite",
     "PictureCount",
+    "PrecisionName",
     "Quiet",
     "SampleCount",
     "Seed",
@@ -41,6 +44,11 @@ __all__ = [
 ]
 
 OUTPUT, WHICH = "Output", "Which pictures"
+
+
+class PrecisionName(StrEnum):
+    FP32 = "fp32"
+    BF16 = "bf16"
 
 
 class DeviceName(StrEnum):
@@ -137,6 +145,10 @@ Seed = Annotated[
 Device = Annotated[
     DeviceName, typer.Option(help="Where to compute; auto takes a GPU where there is one.")
 ]
+AuditPrecision = Annotated[
+    PrecisionName, typer.Option("--precision", help="Arithmetic of the network.")
+]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network by torch.compile.")]
 Json = Annotated[
     bool,
     typer.Option(

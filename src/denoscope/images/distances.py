@@ -64,16 +64,13 @@ def nearest_pictures(
 
 
 def distance_blocks(
-    a: Tensor | Pictures, b: Tensor | Pictures, *, upper: bool = False
+    a: Tensor | Pictures, b: Tensor | Pictures
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """Squared distances in blocks: (first row, first column, int64 (n, m)), row blocks in order.
-
-    upper: leave out blocks wholly below the diagonal (a and b one set).
-    """
+    """Squared distances in blocks: (first row, first column, int64 (n, m)), row blocks in order."""
     for row in range(0, len(a), ROWS):
         left = centred(uint8_rows(a, slice(row, row + ROWS)))
         left_norms = _squared_norms(left)
-        for column in range(row if upper else 0, len(b), COLUMNS):
+        for column in range(0, len(b), COLUMNS):
             right = centred(uint8_rows(b, slice(column, column + COLUMNS))).to(left.device)
             yield row, column, _distances(left, left_norms, right)
 

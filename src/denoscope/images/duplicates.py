@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from denoscope.errors import InputError
-from denoscope.images.distances import distance_blocks, nearest_pictures
+from denoscope.images.close_pairs import candidate_pairs, pair_distances
+from denoscope.images.distances import nearest_pictures
 from denoscope.images.pictures import Pictures
 
 __all__ = [
@@ -99,24 +100,32 @@ def near_duplicate_groups(pictures: Pictures, rms: float | None = None) -> Dupli
     """Connected groups of pictures with an RMS pixel difference of at most `rms` grey levels.
 
     rms: in grey levels (0..255), 0 for exact duplicates alone; `duplicate_threshold` where None.
-    Exact integer distances of all pairs, streamed: memory stays bounded. Raises InputError for
-    latents and for a negative rms.
+    Exact: no pair is missed (`close_pairs`), and memory stays bounded. Raises InputError for latents
+    and for a negative rms.
     """
     rms = _threshold(rms, pictures)
     limit = int(rms * rms * _pixels(pictures))
     parent = np.arange(len(pictures))
-    for rows, columns, distances in distance_blocks(pictures, pictures, upper=True):
-        close = (distances <= limit).nonzero().cpu().numpy()
-        one, two = close[:, 0] + rows, close[:, 1] + columns
-        _join(parent, one[one < two], two[one < two])
-    return DuplicateGroups(torch.from_numpy(parent), pictures.ids, rms)
+    labels = torch.from_numpy(parent)  # the same memory
+    for one, two in candidate_pairs(pictures, pictures, limit):
+        apart = labels[one] != labels[two]
+        one, two = one[apart], two[apart]
+        close = pair_distances(pictures, one, pictures, two) <= limit
+        _join(parent, one[close].numpy(), two[close].numpy())
+    return DuplicateGroups(labels, pictures.ids, rms)
 
 
-def contained(held_out: Pictures, train: Pictures, rms: float | None = None) -> Contained:
+def contained(
+    held_out: Pictures,
+    train: Pictures,
+    rms: float | None = None,
+    groups: DuplicateGroups | None = None,
+) -> Contained:
     """Held-out pictures within `rms` grey levels of a training picture, exact copies included.
 
     rms: as for `near_duplicate_groups`; where None the smaller of the two sets' defaults, since a
-    sparse training set has a wide scale.
+    sparse training set has a wide scale. groups: those of `train` where they are known, whose
+    threshold then is its default.
     """
     if held_out.shape != train.shape:
         raise InputError(
@@ -124,15 +133,22 @@ def contained(held_out: Pictures, train: Pictures, rms: float | None = None) -> 
             "open both at one size"
         )
     if rms is None:
-        known = [duplicate_threshold(s) for s in (held_out, train) if len(s) > NEIGHBOUR]
+        known = [duplicate_threshold(held_out)] if len(held_out) > NEIGHBOUR else []
+        if len(train) > NEIGHBOUR:
+            known.append(duplicate_threshold(train) if groups is None else groups.rms)
         rms = min(known, default=0.0)
     rms = _threshold(rms, train)
     if len(held_out) == 0:
         nothing = torch.zeros(0, dtype=torch.int64)
         return Contained(nothing, nothing, nothing, rms)
-    ids, squared = nearest_pictures(held_out, train, 1)
-    found = squared[:, 0] <= int(rms * rms * _pixels(train))
-    return Contained(held_out.ids[found], ids[found, 0], squared[found, 0], rms)
+    limit, base = int(rms * rms * _pixels(train)), int(train.ids.max()) + 1
+    # One integer orders by distance, then id: the nearest picture, and of equally near the first.
+    best = torch.full((len(held_out),), torch.iinfo(torch.int64).max)
+    for one, two in candidate_pairs(held_out, train, limit):
+        key = pair_distances(held_out, one, train, two).mul_(base).add_(train.ids[two])
+        best.scatter_reduce_(0, one, key, "amin")
+    found = best // base <= limit
+    return Contained(held_out.ids[found], best[found] % base, best[found] // base, rms)
 
 
 def _threshold(rms: float | None, pictures: Pictures) -> float:

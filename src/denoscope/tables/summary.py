@@ -124,7 +124,8 @@ class Provenance(_Strict):
     """Everything needed to repeat the audit, and what it cost (seconds).
 
     latents: where the model denoises latents of the data's pictures, how those were made; the
-    data's fingerprint is then of the pictures, and its shape that of the latents.
+    data's fingerprint is then of the pictures, and its shape that of the latents. arithmetic: of the
+    network where it is not plain float32, and what that costs in accuracy, in a line.
     """
 
     model: ModelNote
@@ -132,6 +133,7 @@ class Provenance(_Strict):
     latents: LatentNote | None = None
     seed: int
     device: str
+    arithmetic: str = ""
     versions: dict[str, str] = {}
     command: list[str] = []
     created: str
