@@ -18,6 +18,7 @@ def test_bf16_says_what_it_costs():
     found = audit(denoiser, *sets, precision="bf16", **few)
     told = found.tables.summary.provenance.arithmetic
     assert plain.tables.summary.provenance.arithmetic == ""
+    assert found.tables.summary.provenance.model == plain.tables.summary.provenance.model
     assert told.startswith("bf16; largest difference from float32, relative: ")
     assert told.endswith(" at 0.002")
     costs = [float(part.split(" at ")[0]) for part in told.partition("relative: ")[2].split(", ")]

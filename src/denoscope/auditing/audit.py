@@ -122,9 +122,9 @@ def audit(
     levels. batch: pictures in a call of the network, by default as many as suit the device
     (`batch_for`); results do not depend on it beyond rounding. precision: "fp32" or "bf16", of the
     network; compiled: by torch.compile; what either costs in accuracy is told in the provenance.
-    autoencoder: of a model of latents,
-    train and held_out being what its `latents` made of pictures: the report shows what it decodes.
-    on_evaluations: called with the number of network evaluations just made.
+    autoencoder: of a model of latents, train and held_out being what its `latents` made of pictures:
+    the report shows what it decodes. on_evaluations: called with the number of network evaluations
+    just made.
 
     Raises InputError where sizes do not fit or a set is empty, RunError where the model returns
     values that are not finite.
@@ -138,7 +138,7 @@ def audit(
             f"{pictures} pictures, {samples} samples, batches of {batch} asked: give at least 2, 0 and 1"
         )
     asked = audit_levels(denoiser, karras_levels(10) if levels is None else levels)
-    device, arithmetic = torch.device(device), ""
+    device, arithmetic, family = torch.device(device), "", type(denoiser).__name__
     if precision != "fp32" or compiled:
         fast = Hastened(denoiser, precision, compiled)
         used = [level.used for level in asked]
@@ -175,8 +175,7 @@ def audit(
         warnings=data_warnings(groups, overlap, len(train)) + _level_warnings(asked),
         levels=notes,
         provenance=Provenance(
-            model=model
-            or ModelNote(where="", family=type(denoiser).__name__, name=denoiser.spec.name),
+            model=model or ModelNote(where="", family=family, name=denoiser.spec.name),
             data=DataNote(
                 where=data_where or train.source,
                 name=train.source,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from denoscope.cli.devices import placed
 from denoscope.cli.progress import Bar
+from denoscope.cli.slow_precision import remark_on_precision
 from denoscope.cli.speech import Voice
 from denoscope.cli.trained_on import TrainedOn
 
@@ -51,6 +52,7 @@ class AuditJob:
             len(levels), len(known.train), held_out, self.pictures, self.samples
         )
         denoiser, device = placed(model.denoiser, self.device)
+        remark_on_precision(voice, self.precision, str(device))
         autoencoder = None if model.autoencoder is None else model.autoencoder.to(device)
         with Bar(voice, "audit", total, "evaluations") as bar:
             found = audit(

@@ -10,7 +10,7 @@ SLOWER = 1.5  # less is not worth a remark
 
 
 def remark_on_precision(voice: Voice, precision: str, device: str) -> None:
-    """Say it where bf16 was asked and this processor is slower at it. The training goes on."""
+    """Say it where bf16 was asked and this processor is slower at it. The work goes on."""
     if precision == "bf16" and device == "cpu" and (cost := bf16_cost()) > SLOWER:
         voice.say(
             f"bf16 takes {cost:.0f} times as long as fp32 on this processor, by one convolution: "
