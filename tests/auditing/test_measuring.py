@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from denoscope.auditing import audit, count_evaluations
-from denoscope.auditing.measuring import audit_levels, batch_for
+from denoscope.auditing.bench import batch_for
+from denoscope.auditing.measuring import audit_levels
 from denoscope.closed_form import GaussianDenoiser
 from denoscope.errors import InputError, RunError
 from denoscope.images import split_permutation

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from denoscope.auditing.arithmetic import Hastened, cost_told
+from denoscope.auditing.bench import bench_for
 from denoscope.auditing.copies import sample_evidence
 from denoscope.auditing.evidence import data_warnings, headline_figures
 from denoscope.auditing.flags import level_note
 from denoscope.auditing.inputs import check_sets, chosen, input_batches
-from denoscope.auditing.measuring import Level, audit_levels, bench_for, measure
+from denoscope.auditing.measuring import Level, audit_levels, measure
 from denoscope.auditing.recorder import Key, Recorder
 from denoscope.auditing.showing import shown_pictures
 from denoscope.auditing.signals import read_signals

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from denoscope.auditing.bench import Bench
 from denoscope.auditing.inputs import rows_at_once
-from denoscope.auditing.measuring import Bench, Level
+from denoscope.auditing.measuring import Level
 from denoscope.auditing.recorder import Key, Recorder
 from denoscope.denoiser import Denoiser
 from denoscope.images import Pictures, split_permutation

@@ -18,10 +18,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from denoscope.auditing.bench import Bench, bench_for
 from denoscope.auditing.copies import sample_evidence
 from denoscope.auditing.flags import level_note
 from denoscope.auditing.inputs import check_sets, chosen, input_batches
-from denoscope.auditing.measuring import INTERMEDIATE, Bench, audit_levels, bench_for, measure
+from denoscope.auditing.measuring import INTERMEDIATE, audit_levels, measure
 from denoscope.auditing.recorder import Recorder
 from denoscope.auditing.signals import LOWEST, collapsed_band, read_signals
 from denoscope.auditing.verdict import decide
