@@ -310,6 +310,19 @@ def test_dense_and_sparse_levels_equal_brute_force(copies, shift):
             torch.testing.assert_close(found.distances[row], near, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("rows", [1, 20])
+def test_sums_over_many_pictures_keep_their_digits(rows):
+    """100,000 float32 terms added one after the other would lose two of them."""
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randint(0, 256, (100_000, 1, 4, 4), dtype=torch.uint8, generator=generator)
+    x0 = values(data)[:rows].float() + 0.5
+    for sigma in (2.0, 20.0):
+        level = torch.tensor([sigma]).double()
+        x = x0 + sigma * eps(rows, data.shape[1:])
+        off = MultiDeltaDenoiser(data)(x, level).double() - multi_delta_denoiser(data, x, level)
+        assert float(off.abs().max()) < 1e-6
+
+
 def test_rows_do_not_depend_on_their_batch_nor_on_how_scores_are_held(monkeypatch):
     from denoscope.closed_form import posterior, support
 

@@ -31,6 +31,8 @@ __all__ = ["Support", "dense_sums", "heavy_pairs", "support_of"]
 GOAL = {torch.float32: 1e-5, torch.float64: 1e-9}
 DENSE = 1 / 128  # of the pictures: from here on a product is cheaper than a list,
 FEW = 16  # which so many pictures never are
+SUMMED = 16  # chunks added up in float32 before float64 takes over,
+NARROW = 16  # and one for so few queries: there, products add picture after picture
 SCANNED = 1 << 20  # scores looked at together: they stay in the cache
 
 
@@ -89,7 +91,8 @@ def dense_sums(
     top, sigma = support.top[levels], scores.queries.sigma[levels]
     total, squares = torch.zeros_like(top), torch.zeros_like(top)
     variance, highest = (t.to(scores.dtype)[..., None] for t in (sigma.square(), top))
-    sums = variance.new_zeros(scores.data.stored.shape[1], top.numel())
+    sums = sigma.new_zeros(scores.data.stored.shape[1], top.numel())
+    part, summed = sums.to(scores.dtype), 1 if top.numel() < NARROW else SUMMED
     for start, values in scores.data.chunks(chunk, scores.dtype) if len(levels) else ():
         weights = values.new_empty(*top.shape, len(values))
         for place, level in enumerate(levels.tolist()):
@@ -99,8 +102,11 @@ def dense_sums(
         total += weights.sum(2)
         squares += torch.linalg.vector_norm(weights, dim=2).square()
         # In this order the product is the faster by a seventh (MKL, measured).
-        sums.addmm_(values.T, weights.flatten(0, 1).T)
-    return levels, sums, total, squares
+        part.addmm_(values.T, weights.flatten(0, 1).T)
+        if start // len(values) % summed == summed - 1:
+            sums += part
+            part.zero_()
+    return levels, sums.add_(part), total, squares
 
 
 def heavy_pairs(scores: Scores, support: Support, total: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

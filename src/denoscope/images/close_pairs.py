@@ -25,7 +25,7 @@ from denoscope.images.pictures import Pictures
 __all__ = ["candidate_pairs", "pair_distances"]
 
 SAMPLE = 1024  # pictures: half give directions, half tell how many of them are needed
-WIDTHS = (16, 32, 64, 128, 256)  # numbers of directions tried
+WIDTHS = (16, 32, 64)  # numbers of directions tried: 256 bytes a picture are held at most
 FEW = 1 / 2000  # of the pairs may be left: then measuring them costs less than the projections
 CELL = 256  # pictures at most, and two at least
 COLUMNS = 4096  # compared with a cell at a time: 4 MiB of float32
@@ -36,7 +36,8 @@ def candidate_pairs(a: Pictures, b: Pictures, limit: int) -> Iterator[tuple[Tens
     """Positions (i, j), int64 (P,) each, among which are all pairs with |a_i - b_j|^2 <= limit.
 
     Squared distances are on the uint8 scale. Where b is a, a pair comes in one order or in both, and a
-    picture with itself. Raises InputError for anything not uint8.
+    picture with itself. Held: the projections, 64 to 256 bytes a picture. Raises InputError for
+    anything not uint8.
     """
     axes = _directions(b, limit)
     left = _projected(a, axes)
@@ -49,8 +50,6 @@ def candidate_pairs(a: Pictures, b: Pictures, limit: int) -> Iterator[tuple[Tens
     norms = left.square().sum(1, keepdim=True) / 2, right.square().sum(1, keepdim=True) / 2
     unit = torch.finfo(torch.float32).eps * (left.shape[1] + 12)
     half = reach**2 / 2 + 4 * unit * float(max(norms[0].max(), norms[1].max()))
-    columns = torch.cat([right, torch.ones_like(norms[1]), norms[1]], dim=1)
-    rows = torch.cat([-left, norms[0], torch.ones_like(norms[0])], dim=1)
     for place, cell in enumerate(own):
         points = left[cell]
         gap = (low - points.amax(0)).clamp_(min=0) + (points.amin(0) - high).clamp_(min=0)
@@ -59,8 +58,10 @@ def candidate_pairs(a: Pictures, b: Pictures, limit: int) -> Iterator[tuple[Tens
             near = [other for other in near if other >= place]
         if not near:
             continue
+        rows = torch.cat([-points, norms[0][cell], torch.ones(len(cell), 1)], dim=1)
         for j in torch.cat([others[other] for other in near]).split(COLUMNS):
-            one, two = (rows[cell] @ columns[j].T <= half).nonzero().unbind(1)
+            columns = torch.cat([right[j], torch.ones(len(j), 1), norms[1][j]], dim=1)
+            one, two = (rows @ columns.T <= half).nonzero().unbind(1)
             if len(one):
                 yield cell[one], j[two]
 
