@@ -71,3 +71,18 @@ def test_what_is_not_uint8_is_refused():
         integer_matmul(rows(2, 4), rows(2, 3))
     with pytest.raises(InputError, match=r"takes torch\.uint8"):
         integer_moments(Pictures.from_latents(torch.zeros(2, 1, 2, 2)))
+
+
+@pytest.mark.parametrize("spread", [5, 30, 60, 127])
+def test_long_float32_sums_are_exact_up_to_where_they_stop_being_so(spread, monkeypatch):
+    """Columns alike, so that sums of products are as large as those of squares."""
+    monkeypatch.setattr(integers, "int8_pays", lambda device: False)
+    generator = torch.Generator().manual_seed(0)
+    one = torch.randint(128 - spread, 129 + spread, (9000, 1), generator=generator)
+    pixels = one.expand(-1, 6).clone()
+    pixels[:, 3] = 255 - pixels[:, 3]
+    pixels[::2, 4] = 0
+    pixels = pixels.clamp(0, 255).to(torch.uint8).reshape(-1, 1, 2, 3)
+    _, gram = integers.integer_moments(pixels)
+    u = pixels.flatten(1).long()
+    assert torch.equal(gram, (u[:, :, None] * u[:, None, :]).sum(0))

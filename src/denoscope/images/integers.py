@@ -7,14 +7,15 @@ int8     `torch._int_mm`, whose int32 sums hold for contractions of up to 131,07
          silently on some processors without VNNI, and on others without it is exact and thirty
          times slower than float32, so a probe over the full range with a clock decides, once a
          device.
-float32  otherwise, in contractions of at most 1,024, whose sums stay within 2^24, where float32
-         still holds every integer, whatever the order of summation (TF32 and bf16 hold int8 values
-         too).
+float32  otherwise, in contractions of 1,024, or of more where the values allow it, whose sums stay
+         within 2^24, where float32 still holds every integer, whatever the order of summation
+         (TF32 and bf16 hold int8 values too).
 
 Both are exact, so which one is taken shows in the time alone.
 """
 
 import time
+from collections.abc import Iterator
 from functools import cache
 
 import torch
@@ -33,9 +34,10 @@ __all__ = [
 ]
 
 INT32_CONTRACTION = 131_064  # largest multiple of 8 with 2^14 * n < 2^31
+FLOAT32_EXACT = 1 << 24  # float32 holds every integer up to here
 FLOAT32_CONTRACTION = 1_024  # 2^14 * 1024 = 2^24
-CHUNK_BYTES = 1 << 23
-GRAM_PANEL = 512  # columns of the second moment at a time: half of it is mirrored, not multiplied
+CHUNK_VALUES = 1 << 24
+GRAM_PANEL = 1024  # columns of the second moment at a time: half of it is mirrored, not multiplied
 
 
 def integer_matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -53,7 +55,7 @@ def integer_matmul(a: Tensor, b: Tensor) -> Tensor:
 def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tuple[Tensor, Tensor]:
     """Exact sum x_i, int64 (d,), and sum x_i x_i^T, int64 (d, d), of uint8 pictures, d = C H W.
 
-    Streams over the pictures once, `chunk` at a time (by default about 8 MB); the result has the
+    Streams over the pictures once, `chunk` at a time (by default some 16 million values); the result has the
     same bits for any chunk, and that of a whole set is the sum of those of its parts. With mean =
     sum / N the covariance of eq. 6 is gram / N - mean mean^T.
     """
@@ -61,26 +63,42 @@ def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tupl
     first = uint8_rows(pixels, slice(0, 1))
     d, device = first.shape[1], first.device
     int8 = int8_pays(device)
-    longest = INT32_CONTRACTION if int8 else FLOAT32_CONTRACTION
-    step = min(chunk or max(longest, CHUNK_BYTES // d), longest)
+    longest = INT32_CONTRACTION if int8 else 4 * FLOAT32_CONTRACTION
+    fitting = max(FLOAT32_CONTRACTION, CHUNK_VALUES // d)
+    step = min(chunk or fitting, longest)
     total = torch.zeros(d, dtype=torch.int64, device=device)
     # Whole numbers below 2^53 (2^39 pictures), which float64 holds, and float32 is added to fast.
     gram = torch.zeros(d, d, dtype=torch.float64, device=device)
+    multiply = _int8 if int8 else torch.matmul
     for start in range(0, count, step):
         rows = centred(uint8_rows(pixels, slice(start, start + step)))
         total += rows.sum(dim=0, dtype=torch.int64)
-        columns = rows.T.contiguous() if int8 else rows.float().T
-        multiply = _int8 if int8 else torch.matmul
-        for i in range(0, d, GRAM_PANEL):  # on and above the diagonal
-            panel = columns[i : i + GRAM_PANEL]
-            others = columns[i:] if int8 else columns[i:].T
-            gram[i : i + GRAM_PANEL, i:] += multiply(panel, others)
+        for part in [rows] if int8 else _short_enough(rows.float()):
+            columns = part.T.contiguous() if int8 else part.T
+            for i in range(0, d, GRAM_PANEL):  # on and above the diagonal
+                panel = columns[i : i + GRAM_PANEL]
+                others = columns[i:] if int8 else columns[i:].T
+                gram[i : i + GRAM_PANEL, i:] += multiply(panel, others)
     gram = gram.triu_().long()
     gram += gram.triu(1).T
     gram += (128 * total)[:, None]
     gram += (128 * total)[None, :]
     gram += 128 * 128 * count
     return total + 128 * count, gram
+
+
+def _short_enough(rows: Tensor) -> Iterator[Tensor]:
+    """Parts of float rows (n, d) whose products of columns float32 holds, whatever the order.
+
+    Sums of |x_i x_j| are below the largest sum of squares of a column (Cauchy-Schwarz): photographs
+    are grey enough for four times as long sums as the blackest and whitest pictures.
+    """
+    fits = len(rows) <= FLOAT32_CONTRACTION
+    if fits or float(torch.linalg.vector_norm(rows, dim=0).max()) ** 2 < 0.999 * FLOAT32_EXACT:
+        yield rows
+    else:
+        for half in rows.tensor_split(2):
+            yield from _short_enough(half)
 
 
 def uint8_rows(pixels: Tensor | Pictures, rows: slice | Tensor) -> Tensor:
