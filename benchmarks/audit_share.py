@@ -5,7 +5,7 @@
 Audits a network against training sets of growing size: its own data while they last, synthetic pictures with
 the spectrum of photographs beyond. At N = 4,000 the network's evaluations must take 80 % of the wall time. Then
 what twice the levels and twice the pictures cost, and the memory of audits of more and more pictures that lie
-on disk. The result is printed and kept in benchmarks/results/audit_share.json, drawn in audit_share.svg, and
+on disk. The result is printed and kept in benchmarks/results/audit_share.json, drawn for docs/benchmarks.md, and
 written into docs/benchmarks.md.
 """
 
@@ -40,6 +40,7 @@ from denoscope.report.print import vega_lite_version
 from denoscope.tables import write_file
 
 RESULTS = Path(__file__).resolve().parent / "results"
+DRAWING = RESULTS.parent.parent / "docs" / "images" / "audit-share.svg"
 BOUND, AT = 0.80, 4000
 
 
@@ -246,7 +247,7 @@ def main() -> None:
         "memory": [memory_at(words.model, int(word)) for word in words.memory.split(",") if word],
     }
     write_file(words.out / "audit_share.json", (json.dumps(result, indent=1) + "\n").encode())
-    drawing(rows, words.out / "audit_share.svg")
+    drawing(rows, DRAWING if words.out == RESULTS else words.out / "audit_share.svg")
     if words.out == RESULTS:
         from comparing import PAGE
         from doc_blocks import fill_block
