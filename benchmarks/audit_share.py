@@ -5,8 +5,8 @@
 Audits a network against training sets of growing size: its own data while they last, synthetic pictures with
 the spectrum of photographs beyond. At N = 4,000 the network's evaluations must take 80 % of the wall time. Then
 what twice the levels and twice the pictures cost, and the memory of audits of more and more pictures that lie
-on disk. The result is printed and kept in benchmarks/results/audit_share.json, drawn for docs/benchmarks.md, and
-written into docs/benchmarks.md.
+on disk. The result is printed, kept in benchmarks/results/audit_share.json, drawn and written into
+docs/benchmarks.md.
 """
 
 import argparse
