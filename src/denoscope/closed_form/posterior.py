@@ -51,19 +51,28 @@ def posteriors_of(
     half_norms: float64 (N,), |u|^2 / 2. Working memory: `HELD` twice over, and the results.
     """
     width = torch.finfo(queries.dtype).bits // 8
-    parts = []
-    for part in queries.split(max(1, HELD // width // len(data))):
-        scores = Scores(data, half_norms, part, chunk)
-        support = support_of(scores, k)
-        if support is None:
-            scores = Scores(data, half_norms, part, chunk, exact=True)
-            support = support_of(scores, k)
-            assert support is not None
-        parts.append(_posteriors(scores, support, k, chunk))
+    parts = [
+        _posteriors(*_settled(data, half_norms, part, k, chunk), k, chunk)
+        for part in queries.split(max(1, HELD // width // len(data)))
+    ]
     return [
         Posterior(**{name: torch.cat([part[name][level] for part in parts]) for name in parts[0]})
         for level in range(len(queries.sigma))
     ]
+
+
+def _settled(
+    data: DataMatrix, half_norms: Tensor, queries: Queries, k: int, chunk: int | None
+) -> tuple[Scores, Support]:
+    """Scores that settle which pictures matter: of float32 products, of float64 where need be."""
+    scores = Scores(data, half_norms, queries, chunk)
+    support = support_of(scores, k)
+    if support is None:
+        del scores  # as large as those that follow
+        scores = Scores(data, half_norms, queries, chunk, exact=True)
+        support = support_of(scores, k)
+        assert support is not None
+    return scores, support
 
 
 def unnormalized_weights(gap: Tensor, variance: Tensor, tie: Tensor) -> Tensor:

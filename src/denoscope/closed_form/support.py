@@ -92,7 +92,8 @@ def dense_sums(
     total, squares = torch.zeros_like(top), torch.zeros_like(top)
     variance, highest = (t.to(scores.dtype)[..., None] for t in (sigma.square(), top))
     sums = sigma.new_zeros(scores.data.stored.shape[1], top.numel())
-    part, summed = sums.to(scores.dtype), 1 if top.numel() < NARROW else SUMMED
+    part = torch.zeros_like(sums, dtype=scores.dtype)
+    summed = 1 if top.numel() < NARROW else SUMMED
     for start, values in scores.data.chunks(chunk, scores.dtype) if len(levels) else ():
         weights = values.new_empty(*top.shape, len(values))
         for place, level in enumerate(levels.tolist()):
