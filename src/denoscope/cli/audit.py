@@ -59,8 +59,7 @@ def audit(
         out=check_output(out or Path("audits") / opt.name_of(model), overwrite),
         command=context.find_root().obj,
         device=device.value,
-        precision=precision.value,
-        compiled=compiled,
+        arithmetic=(precision.value, compiled),
         seed=seed,
         pictures=pictures,
         samples=samples,
@@ -70,14 +69,11 @@ def audit(
         overwrite=overwrite,
     )
     opened = describe_model(model, trust_remote_code=trust_remote_code)
-    take = taking(voice, device.value)
-    known = trained_on(
-        opened, take, data=data, size=size, held_out=held_out, split=split, split_seed=split_seed
-    )
+    sets = {"size": size, "held_out": held_out, "split": split, "split_seed": split_seed}
+    known = trained_on(opened, taking(voice, device.value), data=data, **sets)
     summary = job.run(voice, opened, known)
     tell_verdict(voice, summary, job.report)
     voice.result(job.result(summary))
-    if summary.verdict.label not in failing:
-        return 0
-    voice.say(f"--fail-on {summary.verdict.label}: exit code {FAIL_ON_MET}")
-    return FAIL_ON_MET
+    if failed := summary.verdict.label in failing:
+        voice.say(f"--fail-on {summary.verdict.label}: exit code {FAIL_ON_MET}")
+    return FAIL_ON_MET if failed else 0

@@ -25,8 +25,7 @@ class AuditJob:
     out: Path
     command: Sequence[str]
     device: str = "auto"
-    precision: str = "fp32"
-    compiled: bool = False
+    arithmetic: tuple[str, bool] = ("fp32", False)  # precision, and whether compiled
     seed: int = 0
     pictures: int = 200
     samples: int = 100
@@ -52,7 +51,8 @@ class AuditJob:
             len(levels), len(known.train), held_out, self.pictures, self.samples
         )
         denoiser, device = placed(model.denoiser, self.device)
-        remark_on_precision(voice, self.precision, str(device))
+        precision, compiled = self.arithmetic
+        remark_on_precision(voice, precision, str(device))
         autoencoder = None if model.autoencoder is None else model.autoencoder.to(device)
         with Bar(voice, "audit", total, "evaluations") as bar:
             found = audit(
@@ -64,8 +64,8 @@ class AuditJob:
                 pictures=self.pictures,
                 samples=self.samples,
                 device=device,
-                precision=self.precision,
-                compiled=self.compiled,
+                precision=precision,
+                compiled=compiled,
                 model=ModelNote(
                     where=model.where,
                     family=model.family,
