@@ -12,14 +12,11 @@ docs/benchmarks.md.
 import argparse
 import json
 import math
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +24,8 @@ import numpy as np
 import polars as pl
 import torch
 import vl_convert
+from comparing import PAGE, RESULTS, machine, page_of, peak_bytes, synthetic_pictures
+from doc_blocks import fill_block
 
 from denoscope.auditing import audit
 from denoscope.checkpoints import describe_model
@@ -39,7 +38,6 @@ from denoscope.report.palette import denoiser_style
 from denoscope.report.print import vega_lite_version
 from denoscope.tables import write_file
 
-RESULTS = Path(__file__).resolve().parent / "results"
 DRAWING = RESULTS.parent.parent / "docs" / "images" / "audit-share.svg"
 BOUND, AT = 0.80, 4000
 
@@ -63,8 +61,6 @@ def share_at(
 
 
 def made_pictures(n: int, shape: tuple[int, int, int]) -> tuple[Pictures, Pictures]:
-    from comparing import synthetic_pictures  # which takes the machine's description from here
-
     return Pictures.from_tensor(synthetic_pictures(n + 400, shape)).split(n, seed=0)
 
 
@@ -101,8 +97,6 @@ def memory_at(model: str, n: int) -> dict[str, Any]:
 
 
 def measured_memory(denoiser: Denoiser, n: int) -> dict[str, Any]:
-    from comparing import synthetic_pictures
-
     shape = denoiser.spec.shape
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "pictures.bin"
@@ -117,18 +111,7 @@ def measured_memory(denoiser: Denoiser, n: int) -> dict[str, Any]:
         held_out = Pictures.from_tensor(synthetic_pictures(16, shape, seed=n + 1))
         few: dict[str, Any] = {"pictures": 16, "samples": 4, "levels": karras_levels(4)}
         audit(denoiser, train.take(range(64)), held_out, **few)
-        before, peak, done = own_bytes(), [own_bytes()], threading.Event()
-
-        def watch() -> None:
-            while not done.wait(0.01):
-                peak[0] = max(peak[0], own_bytes())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        audit(denoiser, train, held_out, **few)
-        done.set()
-        watcher.join()
-    grown = peak[0] - before
+        grown = peak_bytes(lambda: audit(denoiser, train, held_out, **few))
     data = n * math.prod(shape)
     return {
         "n": n,
@@ -138,38 +121,14 @@ def measured_memory(denoiser: Denoiser, n: int) -> dict[str, Any]:
     }
 
 
-def own_bytes() -> int:
-    """Memory of this process that is no file's, in bytes; 0 where the system does not tell."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.is_file() else []
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
-
-
 def page_text(result: dict[str, Any]) -> str:
     """The share against N, then the costs and the memory, as tables."""
-    from comparing import page_of
-
     costs = page_of(
         {**result, "claim": "Twice the levels, twice the pictures:", "rows": result["costs"]}
     )
     memory = page_of({**result, "claim": "Memory beyond the file:", "rows": result["memory"]})
     tables = [page_of(result), costs, memory]
     return "\n\n".join([table.rpartition("\n\n")[0] for table in tables[:2]] + tables[2:])
-
-
-def machine() -> dict[str, Any]:
-    cpu = platform.processor() or platform.machine()
-    known = Path("/proc/cpuinfo")
-    if known.is_file():
-        named = [line for line in known.read_text().splitlines() if line.startswith("model name")]
-        cpu = named[0].split(":")[1].strip() if named else cpu
-    return {
-        "cpu": cpu,
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def drawing(rows: list[dict[str, Any]], out: Path) -> None:
@@ -249,9 +208,6 @@ def main() -> None:
     write_file(words.out / "audit_share.json", (json.dumps(result, indent=1) + "\n").encode())
     drawing(rows, DRAWING if words.out == RESULTS else words.out / "audit_share.svg")
     if words.out == RESULTS:
-        from comparing import PAGE
-        from doc_blocks import fill_block
-
         fill_block(PAGE, "audit_share", page_text(result))
     if at and at[0] < BOUND:
         raise SystemExit(f"network's share at N = {AT} is {at[0]:.1%}, below {BOUND:.0%}")

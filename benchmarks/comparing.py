@@ -6,15 +6,16 @@ and is thrown away.
 
 import argparse
 import json
+import platform
 import statistics
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from audit_share import RESULTS, machine
 from doc_blocks import fill_block, markdown_table
 from torch import Tensor
 
@@ -22,16 +23,20 @@ from denoscope.tables import write_file
 
 __all__ = [
     "PAGE",
+    "RESULTS",
     "Row",
     "arguments",
     "best_of",
     "in_turn",
     "keep",
+    "machine",
+    "own_bytes",
     "page_of",
     "peak_bytes",
     "synthetic_pictures",
 ]
 
+RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 Row = dict[str, Any]
 
@@ -68,23 +73,26 @@ def best_of(work: Callable[[], Any], repeats: int) -> float:
 
 
 def peak_bytes(work: Callable[[], Any]) -> int:
-    """By how much the process grows, at most, while it works: resident memory, looked at every 5 ms."""
-    status = Path("/proc/self/statm")
-    if not status.is_file():
-        return -1
-    resident = lambda: int(status.read_text().split()[1]) * 4096  # noqa: E731
-    before, largest, done = resident(), [resident()], threading.Event()
+    """By how much the process grows, at most, while it works, looked at every 5 ms; -1 where unknown."""
+    before, largest, done = own_bytes(), [own_bytes()], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.005):
-            largest.append(resident())
+            largest.append(own_bytes())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     work()
     done.set()
     watcher.join()
-    return max(largest) - before
+    return max(largest) - before if before else -1
+
+
+def own_bytes() -> int:
+    """Memory of this process that is no file's, in bytes; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
 def synthetic_pictures(n: int, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
@@ -126,6 +134,21 @@ def arguments(
     if words.threads:
         torch.set_num_threads(words.threads)
     return words
+
+
+def machine() -> dict[str, Any]:
+    cpu = platform.processor() or platform.machine()
+    known = Path("/proc/cpuinfo")
+    if known.is_file():
+        named = [line for line in known.read_text().splitlines() if line.startswith("model name")]
+        cpu = named[0].split(":")[1].strip() if named else cpu
+    return {
+        "cpu": cpu,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def keep(words: argparse.Namespace, name: str, claim: str, rows: list[Row], **more: Any) -> None:

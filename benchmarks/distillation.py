@@ -30,7 +30,7 @@ from typing import Any
 
 import torch
 from answers import KeptAnswers
-from audit_share import RESULTS, machine
+from comparing import RESULTS, machine
 from doc_blocks import fill_block, markdown_table
 from torch import Tensor
 

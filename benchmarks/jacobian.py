@@ -24,8 +24,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
-from audit_share import RESULTS, machine
-from comparing import PAGE, in_turn
+from comparing import PAGE, RESULTS, in_turn, machine
 from doc_blocks import fill_block, markdown_table
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor

@@ -17,8 +17,6 @@ import math
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,8 +24,7 @@ import numpy as np
 import polars as pl
 import torch
 import vl_convert
-from audit_share import RESULTS
-from comparing import Row, arguments, keep, synthetic_pictures
+from comparing import RESULTS, Row, arguments, best_of, keep, peak_bytes, synthetic_pictures
 from doc_blocks import fill_block, markdown_table
 
 from denoscope.auditing import audit
@@ -75,29 +72,9 @@ def of_one(work: str, n: int, file: Path) -> Row:
     pictures = open_images(str(file))
     held_out = pictures.take(range(len(pictures) - HELD_OUT, len(pictures)))
     train = Pictures.from_tensor(pictures.pixels[:n])  # a view of the mapped file, not a copy
-    before, largest, done = _anonymous(), [_anonymous()], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.01):
-            largest.append(_anonymous())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    started = time.perf_counter()
-    WORKS[work](train, held_out)
-    seconds = time.perf_counter() - started
-    done.set()
-    watcher.join()
-    return {"seconds": round(seconds, 3), "grown_mb": (max(largest) - before) >> 20}
-
-
-def _anonymous() -> int:
-    """Resident bytes that are no file's; 0 where /proc does not tell."""
-    status = Path("/proc/self/statm")
-    if not status.is_file():
-        return 0
-    _, resident, shared, *_ = map(int, status.read_text().split())
-    return (resident - shared) * 4096
+    seconds: list[float] = []
+    grown = peak_bytes(lambda: seconds.append(best_of(lambda: WORKS[work](train, held_out), 0)))
+    return {"seconds": round(seconds[0], 3), "grown_mb": grown >> 20}
 
 
 def slopes(rows: list[Row]) -> list[Row]:

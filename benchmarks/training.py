@@ -31,8 +31,7 @@ from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
-from audit_share import RESULTS
-from comparing import Row, arguments, best_of, in_turn, keep, synthetic_pictures
+from comparing import RESULTS, Row, arguments, best_of, in_turn, keep, synthetic_pictures
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from denoscope.errors import InputError
 from denoscope.images import Pictures, centred
+from denoscope.images.integers import GREY
 
 __all__ = ["DataMatrix"]
 
-GREY = 128
 CHUNK_ELEMENTS = 1 << 20  # 4 MiB in float32: a chunk stays in the cache while it is multiplied
 
 

@@ -53,7 +53,8 @@ def support_of(scores: Scores, k: int) -> Support | None:
     """None where float32 scores round too much for a query at which many pictures matter."""
     n, goal, sigma = len(scores.data), GOAL[scores.queries.dtype], scores.queries.sigma
     reach, step = math.log(10 * n / goal), max(1, SCANNED // n)
-    found = Support(torch.empty_like(sigma), torch.empty_like(sigma), sigma > math.inf, [])
+    dense = torch.zeros_like(sigma, dtype=torch.bool)
+    found = Support(torch.empty_like(sigma), torch.empty_like(sigma), dense, [])
     for level in range(len(sigma)):
         for start in range(0, sigma.shape[1], step):
             rows = slice(start, start + step)
@@ -94,7 +95,8 @@ def dense_sums(
     sums = sigma.new_zeros(scores.data.stored.shape[1], top.numel())
     part = torch.zeros_like(sums, dtype=scores.dtype)
     summed = 1 if top.numel() < NARROW else SUMMED
-    for start, values in scores.data.chunks(chunk, scores.dtype) if len(levels) else ():
+    chunks = scores.data.chunks(chunk, scores.dtype) if len(levels) else ()
+    for number, (start, values) in enumerate(chunks, 1):
         weights = values.new_empty(*top.shape, len(values))
         for place, level in enumerate(levels.tolist()):
             score = scores.of(level, slice(None), slice(start, start + len(values)))
@@ -104,7 +106,7 @@ def dense_sums(
         squares += torch.linalg.vector_norm(weights, dim=2).square()
         # In this order the product is the faster by a seventh (MKL, measured).
         part.addmm_(values.T, weights.flatten(0, 1).T)
-        if start // len(values) % summed == summed - 1:
+        if number % summed == 0:
             sums += part
             part.zero_()
     return levels, sums.add_(part), total, squares

@@ -25,6 +25,7 @@ from denoscope.errors import InputError
 from denoscope.images.pictures import Pictures
 
 __all__ = [
+    "GREY",
     "centred",
     "centred_products",
     "check_uint8",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 INT32_CONTRACTION = 131_064  # largest multiple of 8 with 2^14 * n < 2^31
+GREY = 128  # the middle of bytes: v - 128 fits int8
 FLOAT32_EXACT = 1 << 24  # float32 holds every integer up to here
 FLOAT32_CONTRACTION = 1_024  # 2^14 * 1024 = 2^24
 CHUNK_VALUES = 1 << 24

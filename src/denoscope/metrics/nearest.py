@@ -25,12 +25,12 @@ from torch import Tensor
 
 from denoscope.errors import InputError
 from denoscope.images import Pictures
+from denoscope.images.integers import GREY
 from denoscope.metrics.per_picture import rows
 
 __all__ = ["Nearest", "nearest", "nearest_outside"]
 
 CHUNK_VALUES = 1 << 22  # values of a chunk: 16 MiB of float32 pixels, and no more of scores
-GREY = 128
 QUERIES = 2_048  # looked for together
 SPARE = 8  # candidates beyond k
 PAIRED = 1 << 18  # values of (query, picture) pairs at a time: they stay in the cache
