@@ -60,7 +60,7 @@ def test_a_multiplication_that_saturates_is_found_out(monkeypatch):
         pairs = torch.nn.functional.pad(products, (0, a.shape[1] % 2)).unflatten(2, (-1, 2)).sum(3)
         return pairs.clamp(-(2**15), 2**15 - 1).sum(2).to(torch.int32)
 
-    monkeypatch.setattr(integers, "_int8", saturating)
+    monkeypatch.setattr(integers, "int8_products", saturating)
     assert not integers.int8_is_exact(torch.device("cpu"))
 
 

@@ -13,8 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from denoscope.closed_form.data_matrix import DataMatrix
+from denoscope.closed_form.dense_sums import dense_sums
 from denoscope.closed_form.scores import Queries, Scores, pair_blocks
-from denoscope.closed_form.support import Support, dense_sums, heavy_pairs, support_of
+from denoscope.closed_form.support import Support, support_of
 
 __all__ = ["Posterior", "posteriors_of", "unnormalized_weights"]
 
@@ -94,10 +95,8 @@ def _posteriors(scores: Scores, support: Support, k: int, chunk: int | None) -> 
     dense, variance, tie = (
         part.flatten() for part in (support.dense, queries.sigma.square(), scores.tie)
     )
-    levels, sums, *both = dense_sums(scores, support, chunk)
-    total, squares = (torch.zeros_like(support.top).index_copy_(0, levels, part) for part in both)
-    pairs = [*support.pairs, *heavy_pairs(scores, support, total)]
-    query, picture = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+    in_sums, sums = dense_sums(scores, support, chunk)
+    query, picture = (torch.cat(parts) for parts in zip(*support.pairs, strict=True))
     query, order = query.sort(stable=True)
     picture = picture[order]
 
@@ -105,15 +104,14 @@ def _posteriors(scores: Scores, support: Support, k: int, chunk: int | None) -> 
     best = score.new_full((shape.numel(),), -math.inf).scatter_reduce(0, query, score, "amax")
     top = torch.where(dense, support.top.flatten(), best)
     weights = unnormalized_weights(score - top[query], variance[query], tie[query])
-    # Listed pairs of dense queries are in the sums already, with their float32 weights.
+    # Listed pairs of dense queries are in the sums already, with their float32 weights up to the cap.
     twice = dense[query].nonzero()[:, 0]
     gap = scores.of_pairs(query[twice], picture[twice]) - top[query[twice]].to(scores.dtype)
     coarse = torch.zeros_like(weights)
     coarse[twice] = torch.exp(gap / variance[query[twice]].to(scores.dtype)).double()
-    correction = weights - coarse
-    total = torch.where(dense, total.flatten(), 0.0).index_add_(0, query, correction)
-    squares = torch.where(dense, squares.flatten(), 0.0)
-    squares.index_add_(0, query, weights.square() - coarse.square())
+    total = support.total.flatten().index_add(0, query, weights - coarse)
+    squares = support.squares.flatten().index_add(0, query, weights.square() - coarse.square())
+    correction = weights - torch.minimum(coarse, support.cap.flatten()[query])
 
     # The first k pairs of each query, best first.
     order = score.argsort(descending=True, stable=True)
@@ -122,10 +120,9 @@ def _posteriors(scores: Scores, support: Support, k: int, chunk: int | None) -> 
     starts = torch.cat([ends.new_zeros(1), ends])
     first = order[starts[:-1, None] + torch.arange(k, device=order.device)]
 
-    column = torch.full(shape, -1, dtype=torch.int64, device=order.device)
-    column[levels] = torch.arange(sums.shape[1], device=order.device).reshape(-1, shape[1])
-    dense_sum = sums.T, torch.where(dense, column.flatten(), -1)
-    mean = _means(scores, dense_sum, query, picture, correction / total[query], total)
+    place = total.new_full((len(total),), -1, dtype=torch.int64)
+    place[in_sums] = torch.arange(len(in_sums), device=place.device)
+    mean = _means(scores, (sums, place), query, picture, correction / total[query], total)
     distances = _distances(scores, picture[first])
     effective, likely = total.square() / squares, weights[first] / total[:, None]
     # Of weights relative to the exact largest score, which is that of the smallest distance.

@@ -21,10 +21,14 @@ import torch
 from torch import Tensor
 
 from denoscope.closed_form.data_matrix import DataMatrix
+from denoscope.closed_form.slices import sliced
 
-__all__ = ["Queries", "Scores", "pair_blocks"]
+__all__ = ["BLOCK", "Queries", "Scores", "pair_blocks"]
 
 PAIRED = 1 << 18  # values of (query, picture) pairs at a time, in float64: 2 MiB
+BLOCK = 128  # scores whose largest says whether to look at each
+BYTES = 1 << 22  # of int8 pictures a product
+ROUNDINGS = 16  # of a score from slices: one of each product and sum of them, and to spare
 LARGEST = 1e30  # products beyond are formed in float64: float32 ends at 3e38
 
 
@@ -66,7 +70,7 @@ class Queries:
 
 
 class Scores:
-    """a of every query and every picture.
+    """a of every query and every picture, kept in whole blocks of `BLOCK` pictures.
 
     half_norms: float64 (N,), |u|^2 / 2. exact: products in float64. dtype: that of the products.
     rounding, bound: (L, B), of a score; see the module. tie: (L, B), what float64 may make of equal
@@ -86,25 +90,53 @@ class Scores:
         largest = math.sqrt(2 * float(half_norms.max()))
         magnitude = queries.norms() * largest + largest**2
         # Where TF32 or bf16 are allowed in float32 products the bound would be none.
-        plain = torch.get_float32_matmul_precision() == "highest"
+        plain = data.counts_fast or torch.get_float32_matmul_precision() == "highest"
         single = plain and not exact and float(magnitude.max()) < LARGEST
         self.dtype = queries.dtype if single else torch.float64
         self.rounding = torch.finfo(self.dtype).eps / 2 * magnitude
-        self.bound = (d + 8) * self.rounding
         self.tie = torch.finfo(torch.float64).eps * d * magnitude
-
+        # Products of whole numbers are for float32: float64's would take seven slices.
+        self.whole = data.counts_fast and self.dtype == torch.float32
         parts = [queries.clean] if queries.slope is None else [queries.clean, queries.slope]
+        if self.whole:
+            left = self._whole_products(parts, chunk)
+            self.bound = ROUNDINGS * self.rounding + left * largest
+        else:
+            self._products(parts, chunk)
+            self.bound = (d + 8) * self.rounding
+        self.clean[:, : len(data)] -= half_norms.to(self.dtype)
+        self.clean[:, len(data) :] = -math.inf
+
+    def _empty(self, rows: int) -> Tensor:
+        n = len(self.data)
+        products = self.half_norms.new_empty(rows, n + -n % BLOCK, dtype=self.dtype)
+        products[:, n:] = 0
+        return products
+
+    def _products(self, parts: list[Tensor], chunk: int | None) -> None:
         stacked = torch.cat(parts).to(self.dtype).T.contiguous()
-        products = stacked.new_empty(stacked.shape[1], len(data))
-        for start, rows in data.chunks(chunk, self.dtype):
+        products = self._empty(stacked.shape[1])
+        for start, rows in self.data.chunks(chunk, self.dtype):
             # In this order the product is the faster by a tenth (MKL, measured).
             products[:, start : start + len(rows)] = (rows @ stacked).T
-        self.clean, *slope = products.split(len(queries.clean))
-        self.clean -= half_norms.to(self.dtype)
+        self.clean, *slope = products.split(len(self.queries.clean))
         self.slope = slope[0] if slope else None
 
+    def _whole_products(self, parts: list[Tensor], chunk: int | None) -> Tensor:
+        """The same of slices; returns what these leave of z, no less than |r|, (L, B)."""
+        operands = [sliced(part) for part in parts]
+        products = [self._empty(len(part)) for part in parts]
+        size = chunk or max(32, BYTES // self.data.stored.shape[1])
+        for start, rows in self.data.byte_chunks(size):
+            for operand, product in zip(operands, products, strict=True):
+                operand.products(rows, product[:, start : start + len(rows)])
+        self.clean, *slope = products
+        self.slope = slope[0] if slope else None
+        left = operands[0].left.expand_as(self.queries.sigma)
+        return left if self.slope is None else left + self.queries.sigma * operands[1].left
+
     def of(self, level: int, rows: slice, columns: slice) -> Tensor:
-        """a of rows of a level and a range of pictures, (n, m)."""
+        """a of rows of a level and a range of pictures, (n, m); beyond the last picture -inf."""
         if self.slope is None:
             return self.clean[rows, columns]
         sigma = self.queries.sigma[level, rows, None].to(self.dtype)
@@ -117,6 +149,15 @@ class Scores:
             return self.clean[row, picture]
         sigma = self.queries.sigma.flatten()[query].to(self.dtype)
         return torch.addcmul(self.clean[row, picture], self.slope[row, picture], sigma)
+
+    def of_queries(self, query: Tensor, columns: slice) -> Tensor:
+        """The same numbers, of queries and a range of pictures, (n, m)."""
+        row = query % len(self.clean)
+        score = self.clean[:, columns].index_select(0, row)
+        if self.slope is None:
+            return score
+        sigma = self.queries.sigma.flatten()[query, None].to(self.dtype)
+        return score.addcmul_(self.slope[:, columns].index_select(0, row), sigma)
 
     def again(self, query: Tensor, picture: Tensor) -> Tensor:
         """a of pairs, in float64 from the pixels, (P,)."""

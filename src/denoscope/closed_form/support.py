@@ -18,114 +18,103 @@ goal is 1e-5 for float32 queries; 1e-9 for float64, whose scores and means are f
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from denoscope.closed_form.scores import Scores
+from denoscope.closed_form.scores import BLOCK, Scores
 
-__all__ = ["Support", "dense_sums", "heavy_pairs", "support_of"]
+__all__ = ["GOAL", "Support", "support_of"]
 
 GOAL = {torch.float32: 1e-5, torch.float64: 1e-9}
 DENSE = 1 / 128  # of the pictures: from here on a product is cheaper than a list,
 FEW = 16  # which so many pictures never are
-SUMMED = 16  # chunks added up in float32 before float64 takes over,
-NARROW = 16  # and one for so few queries: there, products add picture after picture
-SCANNED = 1 << 20  # scores looked at together: they stay in the cache
+SCANNED = 1 << 18  # scores looked at together: they stay in the cache
 
 
 @dataclass(frozen=True)
 class Support:
-    """top: the largest score of each query, (L, B). last: the k-th less what rounding may hide.
-    dense: whether many pictures matter. pairs: (query, picture) of all pictures that matter to
-    the queries at which few do, their k nearest among them, as tensors (P,).
+    """Which pictures matter to each of the queries, (L, B), and to what sum they are the rest.
+
+    top: the largest score. dense: whether many pictures matter. pairs: (query, picture), as tensors
+    (P,), of all that matter to the queries at which few do, and of those too heavy for float32 weights
+    at the dense ones; the k nearest among them. total, squares: sum w and sum w^2, w = exp((a - top) /
+    sigma^2) in float32, of dense queries; 0 elsewhere. cap: no picture that is not in pairs weighs more.
     """
 
     top: Tensor
-    last: Tensor
     dense: Tensor
     pairs: list[tuple[Tensor, Tensor]]
+    total: Tensor
+    squares: Tensor
+    cap: Tensor
 
 
 def support_of(scores: Scores, k: int) -> Support | None:
     """None where float32 scores round too much for a query at which many pictures matter."""
     n, goal, sigma = len(scores.data), GOAL[scores.queries.dtype], scores.queries.sigma
     reach, step = math.log(10 * n / goal), max(1, SCANNED // n)
-    dense = torch.zeros_like(sigma, dtype=torch.bool)
-    found = Support(torch.empty_like(sigma), torch.empty_like(sigma), dense, [])
+    top, total, squares, cap = (torch.zeros_like(sigma) for _ in range(4))
+    found = Support(top, torch.zeros_like(sigma, dtype=torch.bool), [], total, squares, cap)
     for level in range(len(sigma)):
         for start in range(0, sigma.shape[1], step):
-            rows = slice(start, start + step)
-            variance = sigma[level, rows].square()
-            score = scores.of(level, rows, slice(None))
-            best = score.amax(1, True) if k == 1 else score.topk(k, dim=1).values
-            top, kth = best[:, 0].double(), best[:, -1].double()
-            last = kth - 2 * scores.bound[level, rows]
-            floor = torch.minimum(last, last - kth + top - reach * variance)
-            listed = score >= floor.to(score.dtype)[:, None]
-            crowded = (listed.sum(1, dtype=torch.int32) > max(FEW, DENSE * n)) & (variance > 0)
-            dense = crowded & (scores.rounding[level, rows] <= 10 * goal * variance)
+            here = (level, slice(start, start + step))
+            variance = sigma[here].square()
+            score = _Blocks(scores.of(*here, slice(None)))
+            top[here], kth = score.largest(k)
+            last = kth - 2 * scores.bound[here]
+            floor = torch.minimum(last, last - kth + top[here] - reach * variance)
+            crowded = score.more_than(max(FEW, DENSE * n), floor) & (variance > 0)
+            dense = crowded & (scores.rounding[here] <= 10 * goal * variance)
             if scores.dtype == torch.float32 and not torch.equal(crowded, dense):
                 return None
-            found.top[level, rows], found.last[level, rows] = top, last
-            found.dense[level, rows] = dense
-            if bool(dense.all()):
-                continue
-            if bool(dense.any()):
-                listed &= ~dense[:, None]
-            row, picture = listed.nonzero().unbind(1)
+            found.dense[here] = dense
+            many = dense.nonzero()[:, 0]
+            if len(many):
+                gap = score.values[many, :n] - top[here][many, None].to(scores.dtype)
+                weights = gap.div_(variance[many, None].to(scores.dtype)).exp_()
+                total[here][many] = weights.sum(1).double()
+                squares[here][many] = torch.linalg.vector_norm(weights, dim=1).double().square()
+                heavy = (goal * variance / scores.rounding[here]).square() * total[here]
+                cap[here] = heavy.clamp(max=1.0)
+                heavies = torch.minimum(last, top[here] + variance * heavy.log())
+                floor = torch.where(dense, heavies, floor)
+            row, picture = score.at_least(floor)
             found.pairs.append((row + level * sigma.shape[1] + start, picture))
     return found
 
 
-def dense_sums(
-    scores: Scores, support: Support, chunk: int | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """sum w u, (d, L B), sum w and sum w^2, (L, B), with w = exp((a - top) / sigma^2).
+class _Blocks:
+    """Scores (n, m) with the largest of each block of columns, which say where to look."""
 
-    The levels with dense queries alone, whose numbers come first, (L,); these go through the
-    product whole.
-    """
-    levels = support.dense.any(1).nonzero()[:, 0]
-    top, sigma = support.top[levels], scores.queries.sigma[levels]
-    total, squares = torch.zeros_like(top), torch.zeros_like(top)
-    variance, highest = (t.to(scores.dtype)[..., None] for t in (sigma.square(), top))
-    sums = sigma.new_zeros(scores.data.stored.shape[1], top.numel())
-    part = torch.zeros_like(sums, dtype=scores.dtype)
-    summed = 1 if top.numel() < NARROW else SUMMED
-    chunks = scores.data.chunks(chunk, scores.dtype) if len(levels) else ()
-    for number, (start, values) in enumerate(chunks, 1):
-        weights = values.new_empty(*top.shape, len(values))
-        for place, level in enumerate(levels.tolist()):
-            score = scores.of(level, slice(None), slice(start, start + len(values)))
-            torch.sub(score, highest[place], out=weights[place])
-            weights[place].div_(variance[place]).exp_()
-        total += weights.sum(2)
-        squares += torch.linalg.vector_norm(weights, dim=2).square()
-        # In this order the product is the faster by a seventh (MKL, measured).
-        part.addmm_(values.T, weights.flatten(0, 1).T)
-        if number % summed == 0:
-            sums += part
-            part.zero_()
-    return levels, sums.add_(part), total, squares
+    def __init__(self, values: Tensor) -> None:
+        self.values, self._blocks = values, values.unflatten(1, (-1, BLOCK))
+        self._largest = self._blocks.amax(2)
 
+    def largest(self, k: int) -> tuple[Tensor, Tensor]:
+        """The largest and the k-th largest of each row, float64 (n,)."""
+        if k == 1:
+            top = self._largest.amax(1).double()
+            return top, top
+        blocks = self._largest.topk(min(k, self._largest.shape[1])).indices
+        best = self._blocks.gather(1, blocks[..., None].expand(-1, -1, BLOCK)).flatten(1).topk(k)
+        return best.values[:, 0].double(), best.values[:, -1].double()
 
-def heavy_pairs(scores: Scores, support: Support, total: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """(query, picture) of dense queries' k nearest, and of what holds too much for float32 weights.
+    def more_than(self, limit: float, floor: Tensor) -> Tensor:
+        """Whether more than limit >= 1 values of a row are no less than its floor, bool (n,)."""
+        more = (self._largest >= self._bounded(floor)).sum(1) > limit
+        row = self.at_least(torch.where(more, math.inf, floor))[0]
+        return more | (torch.bincount(row, minlength=len(more)) > limit)
 
-    total: sum w of `dense_sums`, (L, B).
-    """
-    n, goal, count = len(scores.data), GOAL[scores.queries.dtype], support.dense.shape[1]
-    variance = scores.queries.sigma.square()
-    heavy = (goal * variance / scores.rounding).square() * total
-    floor = torch.minimum(support.last, support.top + variance * heavy.log())
-    floor = torch.where(support.dense, floor, math.inf).to(scores.dtype)[..., None]
-    step = max(1, SCANNED // n)
-    for level in support.dense.any(1).nonzero()[:, 0].tolist():
-        for start in range(0, count, step):
-            rows = slice(start, start + step)
-            score = scores.of(level, rows, slice(None))
-            row, picture = (score >= floor[level, rows]).nonzero().unbind(1)
-            yield row + level * count + start, picture
+    def at_least(self, floor: Tensor) -> tuple[Tensor, Tensor]:
+        """(row, column) of the values no less than their row's floor, (P,)."""
+        floor = self._bounded(floor)
+        row, block = (self._largest >= floor).nonzero().unbind(1)
+        which, column = (self._blocks[row, block] >= floor[row]).nonzero().unbind(1)
+        return row[which], block[which] * BLOCK + column
+
+    def _bounded(self, floor: Tensor) -> Tensor:
+        """(n, 1); above the -inf that fills the last block."""
+        lowest = torch.finfo(self.values.dtype).min
+        return floor[:, None].to(self.values.dtype).clamp(min=lowest)

@@ -29,6 +29,8 @@ __all__ = [
     "centred",
     "centred_products",
     "check_uint8",
+    "int8_pays",
+    "int8_products",
     "integer_matmul",
     "integer_moments",
     "uint8_rows",
@@ -71,7 +73,7 @@ def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tupl
     total = torch.zeros(d, dtype=torch.int64, device=device)
     # Whole numbers below 2^53 (2^39 pictures), which float64 holds, and float32 is added to fast.
     gram = torch.zeros(d, d, dtype=torch.float64, device=device)
-    multiply = _int8 if int8 else torch.matmul
+    multiply = int8_products if int8 else torch.matmul
     for start in range(0, count, step):
         rows = centred(uint8_rows(pixels, slice(start, start + step)))
         total += rows.sum(dim=0, dtype=torch.int64)
@@ -131,7 +133,9 @@ def centred_products(a: Tensor, b: Tensor) -> Tensor:
             f"rows of {a.shape[1]} and of {b.shape[1]} values; give pictures of one shape"
         )
     int8 = int8_pays(a.device)
-    multiply, limit = (_int8, INT32_CONTRACTION) if int8 else (_float32, FLOAT32_CONTRACTION)
+    multiply, limit = (
+        (int8_products, INT32_CONTRACTION) if int8 else (_float32, FLOAT32_CONTRACTION)
+    )
     d = a.shape[1]
     if d <= limit:
         return multiply(a, b).to(torch.int32)
@@ -149,7 +153,7 @@ def int8_pays(device: torch.device) -> bool:
         return False
     a = torch.full((512, 1024), -128, dtype=torch.int8, device=device)
     seconds = []
-    for multiply in (_int8, _float32):
+    for multiply in (int8_products, _float32):
         times = []
         for _ in range(3):
             started = time.perf_counter()
@@ -169,7 +173,7 @@ def int8_is_exact(device: torch.device) -> bool:
         for rows in (random, signs, lowest):
             a, b = rows[:n].to(device), rows[n:].to(device)
             try:
-                got = _int8(a, b).cpu()
+                got = int8_products(a, b).cpu()
             except (RuntimeError, NotImplementedError):
                 return False
             right = rows[:n].double() @ rows[n:].double().T
@@ -178,7 +182,8 @@ def int8_is_exact(device: torch.device) -> bool:
     return True
 
 
-def _int8(a: Tensor, b: Tensor) -> Tensor:
+def int8_products(a: Tensor, b: Tensor) -> Tensor:
+    """A @ B^T for int8 rows (n, d), (m, d): int32 (n, m), exact where `int8_is_exact` and d <= 131,064."""
     n, m = len(a), len(b)
     if a.device.type != "cpu":  # CUDA wants more than 16 rows, the other sizes multiples of 8
         d = -a.shape[1] % 8

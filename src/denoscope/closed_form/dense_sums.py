@@ -1,0 +1,104 @@
+"""Sums of a data set's pictures with weights of many: the product at high noise.
+
+    sum_i min(w_i, c) u_i,    w_i = exp((a_i - max a) / sigma^2)
+
+Pictures that weigh more than the cap c are few and listed (`support`); what they weigh beyond it is added
+in float64 by whoever lists them. Of the rest none is large, which makes what rounding does to them small.
+
+Where products are of whole numbers (`slices`) weights are rounded to 2 bytes, to steps h c with h =
+1 / 65535, if that moves the mean by less than a sixteenth of the goal of `support`, root mean square:
+
+    h c sqrt(N / 12) / sum_i w_i <= goal / 16,
+
+and to 3 bytes elsewhere, as fine as float32's. Otherwise they are a float32 product, in sums short enough
+for its digits, or one in float64.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from denoscope.closed_form.scores import Scores
+from denoscope.closed_form.slices import MOST, byte_digits, digit_sums
+from denoscope.closed_form.support import GOAL, Support
+from denoscope.images.integers import INT32_CONTRACTION, int8_products
+
+__all__ = ["dense_sums"]
+
+CHUNK = 4096  # pictures a product of whole numbers
+ROWS = 256  # queries of one
+TILE = 1 << 18  # weights made at a time: they stay in the cache
+SUMMED = 16  # chunks added up in float32 before float64 takes over,
+NARROW = 16  # and one for so few queries: there, products add picture after picture
+
+
+def dense_sums(scores: Scores, support: Support, chunk: int | None) -> tuple[Tensor, Tensor]:
+    """The dense queries' numbers, (n,), and their sums, float64 (n, d)."""
+    query = support.dense.flatten().nonzero()[:, 0]
+    if scores.whole:
+        sums = support.top.new_empty(len(query), scores.data.stored.shape[1])
+        for count, rows in _groups(scores, support, query):
+            sums[rows] = _of_whole_numbers(scores, support, chunk, query[rows], count)
+        return query, sums
+    return query, _of_floats(scores, support, chunk, query)
+
+
+def _groups(scores: Scores, support: Support, query: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """(bytes a weight, places in query) for no more than ROWS queries each."""
+    n, goal = len(scores.data), GOAL[scores.queries.dtype]
+    cap, total = (part.flatten()[query] for part in (support.cap, support.total))
+    two = cap * math.sqrt(n / 12) / (256**2 - 1) <= goal / 16 * total
+    for count, chosen in ((2, two), (MOST, ~two)):
+        places = chosen.nonzero()[:, 0]
+        yield from ((count, rows) for rows in places.split(ROWS) if len(rows))
+
+
+def _of_whole_numbers(
+    scores: Scores, support: Support, chunk: int | None, query: Tensor, count: int
+) -> Tensor:
+    n, cap = len(query), support.cap.flatten()[query, None]
+    sums = support.top.new_zeros(n, scores.data.stored.shape[1])
+    whole = torch.zeros(count * n + 1, sums.shape[1], dtype=torch.int32, device=sums.device)
+    size, tile, held = min(chunk or CHUNK, INT32_CONTRACTION), max(1, TILE // n), 0
+    digits = whole.new_empty(len(whole), size, dtype=torch.int8)
+    digits[-1] = 1  # what the 128 taken from each digit amounts to
+    for start, pictures in scores.data.byte_chunks(size):
+        part = digits[:, : len(pictures)]
+        of_weights = part[:-1].unflatten(0, (count, n))
+        for first in range(0, len(pictures), tile):
+            last = min(first + tile, len(pictures))
+            weights = _weights(scores, support, query, slice(start + first, start + last))
+            byte_digits(weights.div_(cap), of_weights[..., first:last])
+        if held + len(pictures) > INT32_CONTRACTION:
+            sums += digit_sums(whole[:-1], whole[-1], count)
+            whole.zero_()
+            held = 0
+        whole += int8_products(part, pictures.T)
+        held += len(pictures)
+    return sums.add_(digit_sums(whole[:-1], whole[-1], count)).mul_(cap)
+
+
+def _of_floats(scores: Scores, support: Support, chunk: int | None, query: Tensor) -> Tensor:
+    sums = support.top.new_zeros(len(query), scores.data.stored.shape[1])
+    cap = support.cap.flatten()[query, None].to(scores.dtype)
+    part = sums.new_zeros(sums.shape[::-1], dtype=scores.dtype)
+    summed = 1 if len(query) < NARROW else SUMMED
+    for number, (start, pictures) in enumerate(scores.data.chunks(chunk, scores.dtype), 1):
+        columns = slice(start, start + len(pictures))
+        weights = torch.minimum(_weights(scores, support, query, columns), cap)
+        # In this order the product is the faster by a seventh (MKL, measured).
+        part.addmm_(pictures.T, weights.T)
+        if number % summed == 0:
+            sums += part.T
+            part.zero_()
+    return sums.add_(part.T)
+
+
+def _weights(scores: Scores, support: Support, query: Tensor, columns: slice) -> Tensor:
+    """w, (n, m), in the scores' dtype."""
+    variance = scores.queries.sigma.flatten()[query, None].square()
+    top = support.top.flatten()[query, None]
+    gap = scores.of_queries(query, columns).sub_(top.to(scores.dtype))
+    return gap.div_(variance.to(scores.dtype)).exp_()
