@@ -5,11 +5,23 @@ import math
 import pytest
 import torch
 
-from denoscope.closed_form import MultiDeltaDenoiser
+from denoscope.closed_form import MultiDeltaDenoiser, data_matrix, dense_sums
 from denoscope.errors import InputError, SigmaOutOfRange
 from denoscope.images import Pictures
+from denoscope.images.integers import int8_is_exact
 from denoscope.noise import karras_levels, noise
 from oracles import multi_delta_denoiser, multi_delta_jacobian, posterior_quantities
+
+
+@pytest.fixture(autouse=True, params=["whole numbers", "floats"])
+def products(request, monkeypatch):
+    """Each test with the products of either kind of processor."""
+    whole = request.param == "whole numbers"
+    if whole and not int8_is_exact(torch.device("cpu")):
+        pytest.skip("this processor's int8 products saturate")
+    monkeypatch.setattr(data_matrix, "int8_pays", lambda device: whole)
+    return request.param
+
 
 LEVELS = torch.cat([karras_levels(10), torch.tensor([0.005, 0.05, 0.25]).double()])
 SHAPE = (3, 16, 16)
@@ -339,6 +351,25 @@ def test_rows_do_not_depend_on_their_batch_nor_on_how_scores_are_held(monkeypatc
     for row in range(9):
         alone = denoiser(x0[row : row + 1] + 0.5 * draws[row : row + 1], LEVELS[row : row + 1])
         torch.testing.assert_close(mixed[row : row + 1], alone, rtol=0, atol=2e-6)
+
+
+def test_whole_numbers_are_the_same_bits_for_any_chunk_tile_and_thread_count(products, monkeypatch):
+    if products == "floats":
+        pytest.skip("sums of float32 products depend on their order")
+    data = photographs(2000)
+    x0, draws = values(data)[:9].float() + 0.01, eps(9, data.shape[1:])
+    found = []
+    threads = torch.get_num_threads()
+    for chunk, tile, most, used in ((None, 1 << 18, 131_064, 1), (7, 9, 50, 1), (300, 900, 300, 2)):
+        monkeypatch.setattr(dense_sums, "TILE", tile)
+        monkeypatch.setattr(dense_sums, "INT32_CONTRACTION", most)
+        torch.set_num_threads(used)
+        found.append(MultiDeltaDenoiser(data, chunk=chunk).posterior_at_levels(x0, draws, LEVELS))
+        torch.set_num_threads(threads)
+    for level, first in enumerate(found[0]):
+        for other in found[1:]:
+            assert torch.equal(first.x0_hat, other[level].x0_hat)
+            assert torch.equal(first.log_density, other[level].log_density)
 
 
 def test_where_float32_products_may_round_more_scores_are_float64(monkeypatch):

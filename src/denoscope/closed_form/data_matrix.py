@@ -121,7 +121,7 @@ class DataMatrix:
 
     def byte_chunks(self, size: int) -> Iterator[tuple[int, Tensor]]:
         """The same of uint8 pictures, as int8."""
-        buffer = self.stored[:size].clone()
+        buffer = torch.empty_like(self.stored[:size])
         for part in self.slices(size):
             stored = self.stored[part]
             rows = torch.bitwise_xor(stored, GREY, out=buffer[: len(stored)])

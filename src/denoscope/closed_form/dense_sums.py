@@ -59,6 +59,7 @@ def _of_whole_numbers(
     scores: Scores, support: Support, chunk: int | None, query: Tensor, count: int
 ) -> Tensor:
     n, cap = len(query), support.cap.flatten()[query, None]
+    scale = (1 / cap).to(scores.dtype)
     sums = support.top.new_zeros(n, scores.data.stored.shape[1])
     whole = torch.zeros(count * n + 1, sums.shape[1], dtype=torch.int32, device=sums.device)
     size, tile, held = min(chunk or CHUNK, INT32_CONTRACTION), max(1, TILE // n), 0
@@ -70,7 +71,7 @@ def _of_whole_numbers(
         for first in range(0, len(pictures), tile):
             last = min(first + tile, len(pictures))
             weights = _weights(scores, support, query, slice(start + first, start + last))
-            byte_digits(weights.div_(cap), of_weights[..., first:last])
+            byte_digits(weights.mul_(scale), of_weights[..., first:last])
         if held + len(pictures) > INT32_CONTRACTION:
             sums += digit_sums(whole[:-1], whole[-1], count)
             whole.zero_()

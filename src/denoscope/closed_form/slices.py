@@ -37,8 +37,8 @@ class Sliced:
     steps: Tensor
     left: Tensor
 
-    def products(self, rows: Tensor, out: Tensor) -> None:
-        """z . u of all rows with int8 pictures (m, d), into float32 (n, m)."""
+    def products(self, rows: Tensor, out: Tensor) -> Tensor:
+        """z . u of all rows with int8 pictures (m, d), into float32 (n, m), which is returned."""
         whole = int8_products(self.slices.flatten(0, 1), rows)
         scratch = torch.empty_like(out) if len(self.slices) > 1 else out
         for k, part in enumerate(whole.split(len(out))):
@@ -46,6 +46,7 @@ class Sliced:
                 out.copy_(part).mul_(self.steps[0, :, None])
             else:
                 out.addcmul_(scratch.copy_(part), self.steps[k, :, None])
+        return out
 
 
 def sliced(z: Tensor) -> Sliced:

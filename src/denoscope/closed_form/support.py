@@ -75,7 +75,7 @@ def support_of(scores: Scores, k: int) -> Support | None:
                 gap = score.values[many, :n] - top[here][many, None].to(scores.dtype)
                 weights = gap.div_(variance[many, None].to(scores.dtype)).exp_()
                 total[here][many] = weights.sum(1).double()
-                squares[here][many] = torch.linalg.vector_norm(weights, dim=1).double().square()
+                squares[here][many] = weights.square_().sum(1).double()
                 heavy = (goal * variance / scores.rounding[here]).square() * total[here]
                 cap[here] = heavy.clamp(max=1.0)
                 heavies = torch.minimum(last, top[here] + variance * heavy.log())
