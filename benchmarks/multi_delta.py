@@ -6,9 +6,10 @@ The rivals are published algorithms in a few lines of float32: "expanded" (norms
 another product: the fastest known to us, that of smalldiffusion 0.5.0's IdealDenoiser, which itself took 1.0
 to 1.1 times as long beside it) and "cdist" (torch.cdist, softmax, product: that of deepinv 0.5.0's MMSE).
 Ten levels are ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of
-the pictures, the worst of ten levels. The bound is the products that cannot be left out, in float32 at the
-rate of a large product on this machine: two, and one for each level at which more than 1/128 of the pictures
-weigh more than 1e-6 / N of the heaviest (`support`). Each level alone is kept with its effective number of
+the pictures, the worst of ten levels. The bound is the products that cannot be left out, at the rate of a large
+product on this machine: two, and one for each level at which more than 1/128 of the pictures weigh more than
+1e-6 / N of the heaviest (`support`); in float32, or in int8 where that is the faster: four for the scores (a
+picture is one slice, noise three) and three bytes of weights a level. Each level alone is kept with its effective number of
 pictures.
 """
 
@@ -24,6 +25,7 @@ from comparing import Row, arguments, best_of, in_turn, keep, peak_bytes, synthe
 from torch import Tensor
 
 from denoscope.closed_form import MultiDeltaDenoiser
+from denoscope.images.integers import int8_pays, int8_products
 from denoscope.noise import karras_levels
 
 __all__ = ["cdist", "expanded", "main", "rows_of"]
@@ -68,7 +70,11 @@ def rows_of(
     data = pixels.flatten(1).float() / 127.5 - 1
     ours, levels = MultiDeltaDenoiser(pixels), karras_levels(10)
     a, b = torch.randn(1024, d, device=device), torch.randn(min(n, 1024), d, device=device)
-    rate = 2 * a.numel() * len(b) / best_of(lambda: a @ b.T, 3)
+    whole = int8_pays(a.device)
+    if whole:
+        a, b = (part.mul(40).clamp(-128, 127).to(torch.int8) for part in (a, b))
+    multiply = int8_products if whole else lambda a, b: a @ b.T
+    rate = 2 * a.numel() * len(b) / best_of(lambda: multiply(a, b), 3)
     all_x0 = synthetic_pictures(max(batches), shape, seed=1).float() / 127.5 - 1
     all_eps = torch.randn(all_x0.shape, generator=torch.Generator().manual_seed(2))
     all_x0, all_eps = all_x0.to(device), all_eps.to(device)
@@ -77,6 +83,7 @@ def rows_of(
         for sigma in levels.tolist()
     ]
     dense = sum(support > 1 / 128 for _, support in right)
+    products = 4 + 3 * dense if whole else 2 + dense
     rows = []
     for batch, (name, rival) in itertools.product(batches, RIVALS.items()):
         x0, eps = all_x0[:batch], all_eps[:batch]
@@ -91,7 +98,7 @@ def rows_of(
         off = [_error(one.x0_hat, mean) for one, (mean, _) in zip(found, right, strict=True)]
         row: Row = {"n": n, "d": d, "batch": batch, "rival": name, "levels": "ten at once"}
         row |= in_turn(at_once, theirs, repeats)
-        row |= {"bound_seconds": round((2 + dense) * 2 * batch * n * d / rate, 4)}
+        row |= {"bound_seconds": round(products * 2 * batch * n * d / rate, 4)}
         row |= {"dense_levels": dense, "error": max(off), "grown_mb": peak_bytes(at_once) >> 20}
         rows.append(row)
         print(row, flush=True)

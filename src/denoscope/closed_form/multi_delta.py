@@ -16,6 +16,8 @@ which pictures can matter, with a proven bound; those are measured again in floa
 **Cost.** The data are kept once, as uint8, and pass by in chunks: once for the scores, two products
 of B N d multiplications for any number of levels (`scores`), and once more for the means of those
 levels at which many pictures matter, one product a level. At low noise a mean costs next to nothing.
+Products of uint8 pictures are taken of int8 slices where those are fast (`slices`), and then do not depend
+on chunks or threads at all.
 """
 
 from dataclasses import replace

@@ -2,7 +2,7 @@
 
 What matters is settled by float32 scores, with a proven bound (`support`). Pictures that matter are
 scored again in float64, and their weights and part of the mean are float64; where many matter the
-rest of the mean is a float32 product.
+rest of the mean is a product of whole numbers, or of float32 (`dense_sums`).
 """
 
 import math

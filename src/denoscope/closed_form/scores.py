@@ -7,7 +7,10 @@ In the stored units of `DataMatrix` the posterior of picture i given z is
 for a_i is -|z - u_i|^2 / 2 up to a term common to all pictures. Where z = clean + sigma slope, as in
 an audit, a_i = (clean . u_i - |u_i|^2 / 2) + sigma (slope . u_i): two products serve every level.
 
-Products are formed in float32 for float32 queries. With rounding unit e, a score is then off by at
+Products for float32 queries are of whole numbers where int8 products pay (`slices`): off by what the
+slices leave of z, r, which is known, at most |r| max|u|, and by the `ROUNDINGS` of their sum in float32. A
+picture needs one slice and noise three, so that both products cost one of float32. Elsewhere they are
+formed in float32. With rounding unit e, a score is then off by at
 most (d + 8) e (|z| max|u| + max|u|^2), whatever the order of summation (Higham 2002, eq. 3.5, and
 Cauchy-Schwarz), and in practice by a twelfth of `rounding` = e (|z| max|u| + max|u|^2), root mean
 square. `again` gives scores in float64.
