@@ -9,8 +9,8 @@ Ten levels are ten calls of the rival and one of ours. Errors are relative to fl
 the pictures, the worst of ten levels. The bound is the products that cannot be left out, at the rate of a large
 product on this machine: two, and one for each level at which more than 1/128 of the pictures weigh more than
 1e-6 / N of the heaviest (`support`); in float32, or in int8 where that is the faster: four for the scores (a
-picture is one slice, noise three) and three bytes of weights a level. Each level alone is kept with its effective number of
-pictures.
+picture is one slice, noise three) and three bytes of weights a level. Each level alone is kept with its
+effective number of pictures.
 """
 
 import argparse

@@ -7,9 +7,9 @@ that share of the data's diameter. The others become a list of pairs (query, pic
 again in float64: near-duplicates, which float32 cannot tell apart, are all in the list.
 
 **Many matter at high noise**: more than `DENSE` of them, and `FEW`. Their mean is one product of the weights of
-all such queries with the data (`dense_sums`), from float32 scores. Rounding moves a log-weight by some delta = rounding /
-sigma^2 (a twelfth of it for d = 784 and 3072, root mean square), so this is done where delta < 10
-goal only; elsewhere, as inside a large group of near-duplicates, all scores are formed in float64.
+all such queries with the data (`dense_sums`), from float32 scores. Rounding moves a log-weight by some
+delta = rounding / sigma^2 (a twelfth of it for d = 784 and 3072, root mean square), so this is done where
+delta < 10 goal only; elsewhere, as inside a large group of near-duplicates, all scores are formed in float64.
 Roundings of many pictures average out; of pictures that hold more than (goal / delta)^2 of the
 weight they do not, and these are listed all the same. What is left moves the mean by less than goal
 of the data's spread, by the square root of the sum of squares w^2 delta^2.
