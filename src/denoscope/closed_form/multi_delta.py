@@ -57,8 +57,13 @@ class MultiDeltaDenoiser:
     ) -> None:
         self._data = DataMatrix.of(pictures)
         self._chunk = chunk
+        # Squares of bytes are whole numbers that float32 holds; their sums float64 does.
+        kind = torch.float32 if self._data.stored.dtype == torch.uint8 else torch.float64
         self._half_norms = torch.cat(
-            [rows.square().sum(1) / 2 for _, rows in self._data.chunks(chunk)]
+            [
+                rows.square_().sum(1, dtype=torch.float64) / 2
+                for _, rows in self._data.chunks(chunk, kind)
+            ]
         )
         self.spec = Spec(name, self._data.shape, citations=("Li et al. 2024",))
 
