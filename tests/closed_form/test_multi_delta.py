@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from denoscope.closed_form import MultiDeltaDenoiser, data_matrix, dense_sums
+from denoscope.closed_form import MultiDeltaDenoiser, data_matrix, dense_sums, scores
 from denoscope.errors import InputError, SigmaOutOfRange
 from denoscope.images import Pictures
 from denoscope.images.integers import int8_is_exact
@@ -336,14 +336,14 @@ def test_sums_over_many_pictures_keep_their_digits(rows):
 
 
 def test_rows_do_not_depend_on_their_batch_nor_on_how_scores_are_held(monkeypatch):
-    from denoscope.closed_form import posterior, support
+    from denoscope.closed_form import posterior
 
     data = photographs(2000)
     denoiser = MultiDeltaDenoiser(data)
     x0, draws = values(data)[:9].float() + 0.01, eps(9, data.shape[1:])
     whole = denoiser.posterior_at_levels(x0, draws, LEVELS)
     monkeypatch.setattr(posterior, "HELD", 4 * 2000 * 2)  # two rows at a time
-    monkeypatch.setattr(support, "SCANNED", 1)
+    monkeypatch.setitem(scores.AT_A_TIME, "cpu", 64)
     for one, other in zip(whole, denoiser.posterior_at_levels(x0, draws, LEVELS), strict=True):
         torch.testing.assert_close(one.x0_hat, other.x0_hat, rtol=0, atol=2e-6)
         assert torch.equal(one.nearest, other.nearest)
@@ -360,8 +360,12 @@ def test_whole_numbers_are_the_same_bits_for_any_chunk_tile_and_thread_count(pro
     x0, draws = values(data)[:9].float() + 0.01, eps(9, data.shape[1:])
     found = []
     threads = torch.get_num_threads()
-    for chunk, tile, most, used in ((None, 1 << 18, 131_064, 1), (7, 9, 50, 1), (300, 900, 300, 2)):
-        monkeypatch.setattr(dense_sums, "TILE", tile)
+    for chunk, tile, most, used in (
+        (None, 1 << 18, 131_064, 1),
+        (7, 64, 50, 1),
+        (300, 900, 300, 2),
+    ):
+        monkeypatch.setitem(scores.AT_A_TIME, "cpu", tile)
         monkeypatch.setattr(dense_sums, "INT32_CONTRACTION", most)
         torch.set_num_threads(used)
         found.append(MultiDeltaDenoiser(data, chunk=chunk).posterior_at_levels(x0, draws, LEVELS))

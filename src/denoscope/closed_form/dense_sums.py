@@ -20,16 +20,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from denoscope.closed_form.scores import Scores
+from denoscope.closed_form.scores import Scores, at_a_time
 from denoscope.closed_form.slices import MOST, byte_digits, digit_sums
 from denoscope.closed_form.support import GOAL, Support
 from denoscope.images.integers import INT32_CONTRACTION, int8_products
 
 __all__ = ["dense_sums"]
 
-CHUNK = 4096  # pictures a product of whole numbers
-ROWS = 256  # queries of one
-TILE = 1 << 18  # weights made at a time: they stay in the cache
+ROWS = 256  # queries a product of whole numbers
+CHUNK = 64  # its pictures: the weights made at a time, over this
 SUMMED = 16  # chunks added up in float32 before float64 takes over,
 NARROW = 16  # and one for so few queries: there, products add picture after picture
 
@@ -62,7 +61,8 @@ def _of_whole_numbers(
     scale = (1 / cap).to(scores.dtype)
     sums = support.top.new_zeros(n, scores.data.stored.shape[1])
     whole = torch.zeros(count * n + 1, sums.shape[1], dtype=torch.int32, device=sums.device)
-    size, tile, held = min(chunk or CHUNK, INT32_CONTRACTION), max(1, TILE // n), 0
+    made = at_a_time(scores.data)
+    size, tile, held = min(chunk or made // CHUNK, INT32_CONTRACTION), max(1, made // n), 0
     digits = whole.new_empty(len(whole), size, dtype=torch.int8)
     digits[-1] = 1  # what the 128 taken from each digit amounts to
     for start, pictures in scores.data.byte_chunks(size):

@@ -26,11 +26,11 @@ from torch import Tensor
 from denoscope.closed_form.data_matrix import DataMatrix
 from denoscope.closed_form.slices import sliced
 
-__all__ = ["BLOCK", "Queries", "Scores", "pair_blocks"]
+__all__ = ["BLOCK", "Queries", "Scores", "at_a_time", "pair_blocks"]
 
 PAIRED = 1 << 18  # values of (query, picture) pairs at a time, in float64: 2 MiB
 BLOCK = 128  # scores whose largest says whether to look at each
-BYTES = 1 << 22  # of int8 pictures a product
+AT_A_TIME = {"cpu": 1 << 18, "cuda": 1 << 22}  # values: those that stay in the cache, or busy it
 ROUNDINGS = 16  # of a score from slices: one of each product and sum of them, and to spare
 LARGEST = 1e30  # products beyond are formed in float64: float32 ends at 3e38
 
@@ -129,7 +129,7 @@ class Scores:
         """The same of slices; returns what these leave of z, no less than |r|, (L, B)."""
         operands = [sliced(part) for part in parts]
         products = [self._empty(len(part)) for part in parts]
-        size = chunk or max(32, BYTES // self.data.stored.shape[1])
+        size = chunk or max(32, 16 * at_a_time(self.data) // self.data.stored.shape[1])
         for start, rows in self.data.byte_chunks(size):
             for operand, product in zip(operands, products, strict=True):
                 operand.products(rows, product[:, start : start + len(rows)])
@@ -169,6 +169,11 @@ class Scores:
             rows = self.data.rows(picture[block])
             score[block] += torch.einsum("pd,pd->p", rows, self.queries.at(query[block]))
         return score
+
+
+def at_a_time(data: DataMatrix) -> int:
+    """How many scores or weights to make and use at a time."""
+    return AT_A_TIME.get(data.stored.device.type, AT_A_TIME["cuda"])
 
 
 def pair_blocks(count: int, data: DataMatrix) -> Iterator[slice]:

@@ -23,14 +23,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from denoscope.closed_form.scores import BLOCK, Scores
+from denoscope.closed_form.scores import BLOCK, Scores, at_a_time
 
 __all__ = ["GOAL", "Support", "support_of"]
 
 GOAL = {torch.float32: 1e-5, torch.float64: 1e-9}
 DENSE = 1 / 128  # of the pictures: from here on a product is cheaper than a list,
 FEW = 16  # which so many pictures never are
-SCANNED = 1 << 18  # scores looked at together: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Support:
 def support_of(scores: Scores, k: int) -> Support | None:
     """None where float32 scores round too much for a query at which many pictures matter."""
     n, goal, sigma = len(scores.data), GOAL[scores.queries.dtype], scores.queries.sigma
-    reach, step = math.log(10 * n / goal), max(1, SCANNED // n)
+    reach, step = math.log(10 * n / goal), max(1, at_a_time(scores.data) // n)
     top, total, squares, cap = (torch.zeros_like(sigma) for _ in range(4))
     found = Support(top, torch.zeros_like(sigma, dtype=torch.bool), [], total, squares, cap)
     for level in range(len(sigma)):
