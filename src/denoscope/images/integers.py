@@ -31,6 +31,7 @@ __all__ = [
     "check_uint8",
     "integer_matmul",
     "integer_moments",
+    "squared_norms",
     "uint8_rows",
 ]
 
@@ -140,6 +141,15 @@ def centred_products(a: Tensor, b: Tensor) -> Tensor:
     for start in range(0, d, limit):
         out += multiply(a[:, start : start + limit], b[:, start : start + limit]).to(kind)
     return out
+
+
+def squared_norms(rows: Tensor) -> Tensor:
+    """Exact |u|^2 of int8 rows, (n, d) -> int64 (n,)."""
+    total = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+    for part in rows.split(FLOAT32_CONTRACTION, dim=1):
+        values = part.float()
+        total += values.mul_(values).sum(dim=1).long()
+    return total
 
 
 @cache
