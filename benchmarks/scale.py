@@ -6,9 +6,10 @@ The pictures are synthetic, uint8, gray, 28 x 28, in one .npy file that is mappe
 to --folder (800 MB) and removed at the end where it was made here. Each row is a process of its own: `seconds`
 are those of the work alone, `grown_mb` by how much its memory grew at most, without the pages of the file,
 which the system takes back when it likes. `slope` is that of log seconds against log N from the row before: 1
-is a time in proportion. "fit" is the Gaussian one, "multi-delta" 32 pictures at ten levels, "audit" one of 64
-pictures and 32 samples with the bundled network (not with --small, and up to 100,000: its exact search for
-near-duplicates grows faster than N).
+is a time in proportion. "fit" is the Gaussian one, "multi-delta" 32 pictures at ten levels,
+"nearest" the eight nearest of each of 400 pictures, "audit" one of 64
+pictures and 32 samples at five levels with the bundled network (not with --small), its exact search for
+near-duplicates, which grows faster than N, included.
 """
 
 import argparse
@@ -24,13 +25,23 @@ import numpy as np
 import polars as pl
 import torch
 import vl_convert
-from comparing import RESULTS, Row, arguments, best_of, keep, peak_bytes, synthetic_pictures
+from comparing import (
+    RESULTS,
+    Row,
+    arguments,
+    best_of,
+    keep,
+    machine,
+    peak_bytes,
+    synthetic_pictures,
+)
 from doc_blocks import fill_block, markdown_table
 
 from denoscope.auditing import audit
 from denoscope.checkpoints import open_denoiser
 from denoscope.closed_form import GaussianDenoiser, MultiDeltaDenoiser
 from denoscope.images import Pictures, open_images
+from denoscope.metrics import nearest
 from denoscope.noise import karras_levels
 from denoscope.report.against import against_panel
 from denoscope.report.chart import Chart
@@ -57,12 +68,17 @@ def multi_delta(train: Pictures, held_out: Pictures) -> None:
 
 def whole_audit(train: Pictures, held_out: Pictures) -> None:
     network = open_denoiser("bundled:mnist-4000")
-    audit(network, train, held_out, pictures=64, samples=32)
+    audit(network, train, held_out, levels=karras_levels(5), pictures=64, samples=32)
+
+
+def nearest_pictures(train: Pictures, held_out: Pictures) -> None:
+    nearest(held_out.floats(), train, k=8)
 
 
 WORKS: dict[str, Callable[[Pictures, Pictures], None]] = {
     "fit": fit,
     "multi-delta": multi_delta,
+    "nearest": nearest_pictures,
     "audit": whole_audit,
 }
 
@@ -106,34 +122,37 @@ def written(folder: Path, n: int) -> Path:
     return file
 
 
-def plan_of(rows: list[Row]) -> str:
-    """What the largest set measured says of a billion: time in proportion, the network's share once."""
-    lines = []
-    for work in ("fit", "multi-delta"):
-        own = [row for row in rows if row["work"] == work]
-        small, large = own[0], own[-1]
+def plan_of(rows: list[Row], where: str) -> str:
+    """What the largest set measured says of a billion: time in proportion, what does not grow once."""
+    lines, held = [], []
+    for work in dict.fromkeys(row["work"] for row in rows if row["work"] != "audit"):
+        small, *_, large = (row for row in rows if row["work"] == work)
         each = (large["seconds"] - small["seconds"]) / (large["n"] - small["n"])
         once = max(0.0, small["seconds"] - each * small["n"])
         billion = [f"{(once + each * 1e9 / machines) / 3600:.3g} h" for machines in (1, 100)]
         seconds = f"{large['seconds']:.3g} s"
         lines.append([work, seconds, f"{1e6 * each:.3g} us", f"{once:.2g} s", *billion])
-    head = [
-        "work",
-        f"N = {max(row['n'] for row in rows):,}",
-        "each picture",
-        "once",
-        "10^9 on 1",
-        "10^9 on 100",
-    ]
+        held.append(f"{work} {large['grown_mb']} MB")
+    most = f"N = {max(row['n'] for row in rows):,}"
+    head = ["work", most, "each picture", "once", "10^9 on 1", "10^9 on 100"]
+    audits = [row for row in rows if row["work"] == "audit"]
+    audit_text = "".join(
+        f" A whole audit of {row['n']:,} took {row['seconds']:.3g} s and {row['grown_mb']} MB; from the "
+        f"size before, its time grew as N to the power of {row['slope']}."
+        for row in audits[-1:]
+    )
     return (
-        "Gray pictures of 28 x 28 (a billion are 784 GB). The last two columns are the others "
-        f"extrapolated, not measured.\n\n{markdown_table(head, lines)}"
+        f"{markdown_table(head, lines)}\n\nGray pictures of 28 x 28 (a billion are 784 GB), 32 of them asked "
+        "about by the multi-delta at ten levels and 400 by the search for the eight nearest. The last two "
+        "columns are the others extrapolated, not measured. Held beside the mapped pictures at "
+        f"{most}: {', '.join(held)}.{audit_text}\n\n{where}."
     )
 
 
 def drawing(rows: list[Row], out: Path) -> None:
-    styles = [denoiser_style(name) for name in ("gaussian", "multi_delta", "network")]
-    named = dict(zip(WORKS, styles, strict=True))
+    shown = {"fit": "gaussian", "multi-delta": "multi_delta", "audit": "network"}
+    named = {work: denoiser_style(name) for work, name in shown.items()}
+    styles = list(named.values())
     panels = []
     for value, title in (("seconds", "seconds"), ("grown_mb", "megabytes")):
         points = pl.DataFrame(
@@ -141,6 +160,7 @@ def drawing(rows: list[Row], out: Path) -> None:
                 {"series": named[row["work"]].name, "x": row["n"]}
                 | dict.fromkeys(("mean", "low", "high"), float(max(row[value], 1e-3)))
                 for row in rows
+                if row["work"] in named
             ]
         )
         caption = "Time" if value == "seconds" else "Memory beyond the pictures"
@@ -163,8 +183,8 @@ def main(words: argparse.Namespace | None = None) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="denoscope-scale-") as made:
         file = written(words.folder or Path(made), sizes[-1])
-        for work in list(WORKS)[: 2 if words.small else 3]:
-            for n in sizes[: 3 if work == "audit" else None]:
+        for work in list(WORKS)[: 3 if words.small else 4]:
+            for n in sizes:
                 command = [sys.executable, __file__, "--child", work, str(n), str(file)]
                 if words.threads:
                     command += ["--threads", str(words.threads)]
@@ -179,7 +199,9 @@ def main(words: argparse.Namespace | None = None) -> list[Row]:
         rows,
     )
     if words.out == RESULTS and not words.small:
-        fill_block(PLAN, "plan", plan_of(rows))
+        on = machine()
+        where = f"{on['cpu']}, {on['threads']} threads, torch {on['torch']}, {on['when'][:10]}"
+        fill_block(PLAN, "plan", plan_of(rows, where))
         drawing(rows, RESULTS.parent.parent / "docs" / "images" / "scale.svg")
     return rows
 

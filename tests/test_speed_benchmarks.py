@@ -58,7 +58,12 @@ def test_the_gaussian_fit_is_that_of_the_svd(run):
     rows, kept = run("gaussian_fit")
     assert kept["rows"] == rows
     assert rows[0]["error"] < 1e-12
-    assert [row["work"] for row in rows] == ["fit", "denoise", "moments", "leading directions"]
+    assert [row["work"] for row in rows] == [
+        "fit",
+        "denoise",
+        "moments, from disk",
+        "leading directions",
+    ]
     assert rows[1]["error"] < 1e-5
     assert rows[2]["error"] == 0
     assert rows[3]["rank"] == 5
@@ -70,6 +75,7 @@ def test_nearest_ids_are_right_and_float32_misplaces_near_duplicates(run):
     assert kept["rows"] == rows
     by_name = {row["rival"]: row for row in rows}
     assert by_name["cdist + topk"]["same_ids"] == 1.0
+    assert by_name["none: the memorization ratio"]["copied"] == 1.0
 
 
 def test_scale_measures_every_size_in_a_process_of_its_own(run):
@@ -78,17 +84,21 @@ def test_scale_measures_every_size_in_a_process_of_its_own(run):
     rows, kept = run("scale")
     assert kept["rows"] == rows
     assert [(row["work"], row["n"]) for row in rows] == [
-        (work, n) for work in ("fit", "multi-delta") for n in (300, 600)
+        (work, n) for work in ("fit", "multi-delta", "nearest") for n in (300, 600)
     ]
     assert all(row["seconds"] > 0 for row in rows)
     made = [{"work": "w", "n": n, "seconds": n**1.5} for n in (10, 1000)]
     assert [row["slope"] for row in slopes(made)] == [None, 1.5]
     grown = [
-        {"work": w, "n": n, "seconds": 1 + n / 1e4}
+        {"work": w, "n": n, "seconds": 1 + n / 1e4, "grown_mb": 3}
         for w in ("fit", "multi-delta")
         for n in (100, 10**6)
     ]
-    assert "| fit | 101 s | 100 us | 1 s | 27.8 h | 0.278 h |" in plan_of(grown)
+    grown.append({"work": "audit", "n": 10**6, "seconds": 200.0, "grown_mb": 40, "slope": 1.5})
+    text = plan_of(grown, "this machine")
+    assert "| fit | 101 s | 100 us | 1 s | 27.8 h | 0.278 h |" in text
+    assert "took 200 s and 40 MB" in text
+    assert "power of 1.5" in text
 
 
 def test_the_plan_s_example_runs():
@@ -98,6 +108,9 @@ def test_the_plan_s_example_runs():
     whole = names["MultiDeltaDenoiser"](names["pictures"])
     right = whole.posterior(names["x"], names["sigma"], k=3)
     torch.testing.assert_close(names["posterior"].x0_hat, right.x0_hat, rtol=0, atol=1e-5)
+    near = names["nearest"](names["x"], names["pictures"], k=3)
+    assert torch.equal(names["ids"], near.ids)
+    assert torch.equal(names["distances"], near.distances)
     fit = names["GaussianDenoiser"].fit(names["pictures"])
     assert torch.equal(names["gaussian"].eigenvalues, fit.eigenvalues)
 

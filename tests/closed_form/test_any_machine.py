@@ -3,11 +3,12 @@
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import numpy as np
 import pytest
 import torch
 
 from denoscope.closed_form import GaussianDenoiser, Moments, MultiDeltaDenoiser
-from denoscope.images import Pictures
+from denoscope.images import Pictures, integers, open_images
 from denoscope.metrics import nearest
 from denoscope.noise import karras_levels, noise
 
@@ -40,6 +41,43 @@ def test_moments_have_the_same_bits_on_any_number_of_threads_and_processes(pictu
     merged = counted[2] + counted[0] + counted[1]
     assert torch.equal(merged.products, one.products)
     assert torch.equal(merged.total, one.total)
+
+
+def test_moments_streamed_from_disk_are_those_of_memory(pictures, tmp_path, monkeypatch):
+    """A mapped file, and a shuffled subset of one, read once and a few rows at a time."""
+    file = tmp_path / "pictures.npy"
+    np.save(file, pictures.pixels.permute(0, 2, 3, 1).numpy())
+    mapped, read = open_images(str(file)), []
+    stored = Pictures.stored
+    monkeypatch.setattr(integers, "CHUNK_VALUES", 50_000)
+    monkeypatch.setattr(integers, "FLOAT32_CONTRACTION", 64)
+    monkeypatch.setattr(
+        Pictures, "stored", lambda of, rows: read.append(len(stored(of, rows))) or stored(of, rows)
+    )
+    found, whole = Moments.of(mapped), Moments.of(pictures.pixels)
+    assert torch.equal(found.products, whole.products)
+    assert torch.equal(found.total, whole.total)
+    assert sum(read) <= len(pictures) + 1
+    assert max(read) < 200
+    shuffled, rest = mapped.split(1000, seed=1)
+    assert torch.equal((Moments.of(rest) + Moments.of(shuffled)).products, whole.products)
+
+
+def moments_of(shard):
+    return Moments.of(shard)
+
+
+@pytest.mark.slow
+def test_moments_counted_on_ray_are_those_of_one_process(pictures):
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        shards = [pictures.pixels[part::4] for part in range(4)]
+        counted = ray.get([ray.remote(moments_of).remote(shard) for shard in shards])
+    finally:
+        ray.shutdown()
+    merged = counted[3] + counted[1] + counted[0] + counted[2]
+    assert torch.equal(merged.products, Moments.of(pictures).products)
 
 
 @pytest.mark.parametrize("chunk", [None, 37])

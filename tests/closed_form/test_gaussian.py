@@ -292,3 +292,26 @@ def test_leading_directions_are_those_of_the_whole_fit(n, latents):
     assert small.to("cpu").truncation is small.truncation
     with pytest.raises(InputError, match="give 1 or more"):
         GaussianDenoiser.fit(data, rank=0)
+
+
+def test_leading_directions_of_repeated_variances_settle():
+    """Five directions of one variance, and a tail so flat that a power iteration would not settle."""
+    generator = torch.Generator().manual_seed(1)
+    variances = torch.cat([torch.full((5,), 9.0), 1 + torch.linspace(1, 0, 295)]).double()
+    axes = torch.linalg.qr(torch.randn(300, 300, generator=generator).double()).Q
+    draws = torch.linalg.qr(torch.randn(900, 300, generator=generator).double()).Q * 30
+    draws = torch.linalg.qr(draws - draws.mean(0)).Q * 30  # covariance 1, to the last bit or so
+    latents = (draws * variances.sqrt() @ axes.T).reshape(900, 3, 10, 10)
+    fit = GaussianDenoiser.fit(latents, rank=40)
+    assert fit.truncation is not None
+    torch.testing.assert_close(fit.eigenvalues, variances[:40], rtol=2e-5, atol=0)
+    assert float(fit.truncation.residuals.max()) <= 1e-4 * 9
+    torch.testing.assert_close(
+        fit.eigenvectors[:, :5] @ fit.eigenvectors[:, :5].T,
+        axes[:, :5] @ axes[:, :5].T,
+        rtol=0,
+        atol=1e-4,
+    )
+    torch.testing.assert_close(
+        fit.truncation.variance, float(variances[40:].sum()), rtol=1e-4, atol=0
+    )

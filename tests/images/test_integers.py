@@ -54,6 +54,26 @@ def test_moments_are_exact_and_the_same_for_any_chunk(path, monkeypatch):
     np.testing.assert_array_equal(gram.numpy(), wide[[5, 100, 7]].T @ wide[[5, 100, 7]])
 
 
+def test_moments_of_more_pictures_than_int32_holds_are_exact(path, monkeypatch):
+    """Half of them all black: int32 sums start anew before they overflow."""
+    monkeypatch.setattr(integers, "INT32_CONTRACTION", 64)
+    pixels = rows(300, 12)
+    pixels[::2] = 0
+    wide = pixels.numpy().astype(np.int64)
+    for chunk in (None, 50):
+        total, gram = integer_moments(pixels.reshape(300, 3, 2, 2), chunk)
+        np.testing.assert_array_equal(total.numpy(), wide.sum(0))
+        np.testing.assert_array_equal(gram.numpy(), wide.T @ wide)
+
+
+@pytest.mark.parametrize("kind", ["random", "black", "white"])
+@pytest.mark.parametrize("d", [1, 784, 3000])
+def test_squared_norms_are_exact(kind, d):
+    u = integers.centred(rows(40, d, kind))
+    want = (u.numpy().astype(np.int64) ** 2).sum(1)
+    np.testing.assert_array_equal(integers.squared_norms(u).numpy(), want)
+
+
 def test_a_multiplication_that_saturates_is_found_out(monkeypatch):
     def saturating(a, b):  # int16 pairs, as vpmaddubsw sums them
         products = a.double()[:40, None, :] * b.double()[None, :24, :]

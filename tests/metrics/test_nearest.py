@@ -7,12 +7,22 @@ import pytest
 import torch
 
 from denoscope.errors import InputError
-from denoscope.images import Pictures
+from denoscope.images import Pictures, integers
 from denoscope.metrics import gl_pixel, nearest
 from denoscope.metrics.nearest import nearest_outside
 
+RANKING = importlib.import_module("denoscope.metrics.ranking")
 MODULE = importlib.import_module("denoscope.metrics.nearest")
 SHAPE = (2, 5, 3)
+
+
+@pytest.fixture(params=["int8", "float32"], autouse=True)
+def arithmetic(request, monkeypatch):
+    """Both ways to rank pictures, wherever the processor's int8 products are exact."""
+    if request.param == "int8" and not integers.int8_is_exact(torch.device("cpu")):
+        pytest.skip("torch._int_mm saturates on this processor")
+    for module in (RANKING, integers):
+        monkeypatch.setattr(module, "int8_pays", lambda device: request.param == "int8")
 
 
 def pixels(n, seed=0):
@@ -62,6 +72,37 @@ def test_a_copy_is_at_distance_zero_and_twins_come_in_order():
         assert found.positions.tolist() == [[4, 20, 21]]
         assert found.distances[0, :2].tolist() == [0, 0]
         torch.testing.assert_close(found.distances[0, 2].item(), 1 / 127.5, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("reach", [0.02, 1.0, 3.0, 1e6])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_queries_of_any_size(reach, dtype):
+    """Within the bytes' range and far beyond: what rounds more lists more."""
+    train = Pictures.from_tensor(pixels(700))
+    x = (reach * queries(9)).to(dtype)
+    distances = slow(x, train) if dtype == torch.float32 else slow64(x, train)
+    found = nearest(x, train, k=2)
+    right = np.sort(distances, axis=1)[:, :2]
+    np.testing.assert_allclose(found.distances.numpy(), right, rtol=1e-13)
+    if reach < 1e3:
+        order = np.argsort(distances, axis=1, kind="stable")[:, :2]
+        np.testing.assert_array_equal(found.positions.numpy(), order)
+
+
+@pytest.mark.parametrize("factor", [1.0, 5.0])
+def test_the_floor_lets_every_one_of_the_nearest_pass(arithmetic, factor):
+    """The bound itself, against distances in float64: no picture as near as the k-th is below it."""
+    train, k = Pictures.from_tensor(pixels(400)), 5
+    x = (factor * queries(30)).flatten(1)
+    ranking = RANKING.ranking_of(x, None)
+    u = ranking.rows(train.pixels.flatten(1))
+    half = ranking.half_norms(u)
+    scores = ranking.products(u).double() - half[:, None]
+    floor = ranking.floor(scores.topk(k, dim=0).values[-1], float((2 * half).sqrt().max()))
+    exact = torch.from_numpy(slow(x.reshape(-1, *SHAPE), train)).T
+    near = exact <= exact.topk(k, dim=0, largest=False).values[-1]
+    assert bool((scores >= floor)[near].all())
+    assert int((scores >= floor).sum()) < (60 if factor == 1 else 180) * 30  # and not all do
 
 
 def test_many_twins_still_give_the_right_distances():

@@ -7,9 +7,11 @@ bits for any chunk, order or number of parts. Latents are centred first and mult
 1 R^T) + T are the products of the centred pictures, again in integers; an eigenvector v of K gives
 the direction (u - mean)^T v.
 
-**Leading directions alone**, where d x d is too large: block power iteration with the data, two thin
-float32 products a pass, from a random start (Halko, Martinsson & Tropp 2011). A Ritz pair comes with
-|Sigma v - lam v|, within which of it an eigenvalue lies; the variance left out is known exactly.
+**Leading directions alone**, where d x d is too large: a block Krylov space of a random start X, spanned
+by X, Sigma X, Sigma^2 X ..., two thin float32 products a pass over the data, and the Ritz pairs of all of
+it (Musco & Musco 2015), which settle in the square root of the passes that a power iteration takes. A Ritz
+pair comes with |Sigma v - lam v|, within which of it an eigenvalue lies; the variance left out is known
+exactly.
 
 A direction counts where lam > eps d max(lam), the rounding of the eigenvalue problem itself.
 """
@@ -26,7 +28,8 @@ from denoscope.images import integer_matmul
 __all__ = ["Principal", "Truncation", "leading", "principal_of_data", "principal_of_moments"]
 
 EPS = torch.finfo(torch.float64).eps
-SPARE = 16  # directions iterated beyond those asked for: the last ones settle slowest
+SPARE = 16  # directions at least in a block: so often may a variance be repeated
+BLOCKS = 4  # blocks that come to as many directions as are asked for
 PASSES = 20  # over the data at most
 SETTLED = 1e-4  # residual over the largest eigenvalue
 
@@ -89,26 +92,39 @@ def leading(data: DataMatrix, rank: int) -> Principal:
         return _cut(principal_of_data(data), rank)
     mean = sum((rows.sum(0) for _, rows in data.chunks()), torch.zeros_like(data.origin)) / n
     total = sum(float((rows - mean).square().sum()) for _, rows in data.chunks()) / n
-    generator = torch.Generator().manual_seed(0)
-    start = torch.randn(d, rank + SPARE, dtype=torch.float64, generator=generator)
-    basis = torch.linalg.qr(start.to(mean.device)).Q
-    single = mean.float()
-    for _ in range(PASSES):
-        image, narrow = torch.zeros_like(basis), basis.float()
-        for _, rows in data.chunks(dtype=torch.float32):
-            rows.sub_(single)
-            image += rows.T @ (rows @ narrow)
-        image /= n
-        lam, turn = torch.linalg.eigh(basis.T @ image)
-        lam, turn = lam.flip(0)[:rank], turn.flip(1)[:, :rank]
-        axes = basis @ turn
-        residuals = torch.linalg.vector_norm(image @ turn - axes * lam, dim=0)
-        if bool((residuals <= SETTLED * lam[0]).all()):
-            break
-        basis = torch.linalg.qr(image).Q
+    lam, axes, residuals = _krylov(data, mean.float(), rank)
     kept = lam > EPS * d * lam[0].clamp(min=0)
     left = max(0.0, total - float(lam[kept].sum()))
     return Principal(mean, lam[kept], axes[:, kept], Truncation(left, residuals[kept]))
+
+
+def _krylov(data: DataMatrix, mean: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Leading variances (rank,), axes (d, rank), residuals (rank,), by one pass over the data a block."""
+    n, d = data.stored.shape
+    width = max(SPARE, rank // BLOCKS)
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(d, width, dtype=torch.float64, generator=generator).to(mean.device)
+    block = torch.linalg.qr(start).Q
+    basis, images = block[:, :0], block[:, :0]
+    while True:
+        image, narrow = torch.zeros_like(block), block.float()
+        for _, rows in data.chunks(dtype=torch.float32):
+            rows.sub_(mean)
+            image += rows.T @ (rows @ narrow)
+        image /= n
+        basis, images = torch.cat([basis, block], dim=1), torch.cat([images, image], dim=1)
+        if basis.shape[1] >= rank:
+            small = basis.T @ images
+            lam, turn = torch.linalg.eigh((small + small.T) / 2)
+            lam, turn = lam.flip(0)[:rank], turn.flip(1)[:, :rank]
+            axes = basis @ turn
+            residuals = torch.linalg.vector_norm(images @ turn - axes * lam, dim=0)
+            full = basis.shape[1] + width > min(d, width * PASSES)
+            if full or bool((residuals <= SETTLED * lam[0]).all()):
+                return lam, axes, residuals
+        block = image
+        for _ in range(2):  # once leaves what rounding brings back
+            block = torch.linalg.qr(block - basis @ (basis.T @ block)).Q
 
 
 def _dual(data: DataMatrix) -> Principal:

@@ -2,7 +2,7 @@
 
 from denoscope.images.array_files import read_array, write_array
 from denoscope.images.decoding import cache_folder
-from denoscope.images.distances import distance_blocks, nearest_pictures, squared_distances
+from denoscope.images.distances import nearest_pictures, squared_distances
 from denoscope.images.duplicates import (
     Contained,
     DuplicateGroups,
@@ -26,7 +26,6 @@ __all__ = [
     "cache_folder",
     "centred",
     "contained",
-    "distance_blocks",
     "duplicate_threshold",
     "integer_matmul",
     "integer_moments",

@@ -36,34 +36,43 @@ def candidate_pairs(a: Pictures, b: Pictures, limit: int) -> Iterator[tuple[Tens
     """Positions (i, j), int64 (P,) each, among which are all pairs with |a_i - b_j|^2 <= limit.
 
     Squared distances are on the uint8 scale. Where b is a, a pair comes in one order or in both, and a
-    picture with itself. Held: the projections, 64 to 256 bytes a picture. Raises InputError for
-    anything not uint8.
+    picture with itself. Held: the projections, 64 to 256 bytes a picture, and twice that while they are
+    put in order. Raises InputError for anything not uint8.
     """
     axes = _directions(b, limit)
-    left = _projected(a, axes)
-    right = left if b is a else _projected(b, axes)
-    slack = 2 * _rounding(left.shape[1], axes.shape[0])
-    reach = (math.sqrt(limit) + slack) * (1 + 1e-5)
-    own, others = _cells(left), _cells(right)
-    low = torch.stack([right[cell].amin(0) for cell in others])
-    high = torch.stack([right[cell].amax(0) for cell in others])
-    norms = left.square().sum(1, keepdim=True) / 2, right.square().sum(1, keepdim=True) / 2
-    unit = torch.finfo(torch.float32).eps * (left.shape[1] + 12)
-    half = reach**2 / 2 + 4 * unit * float(max(norms[0].max(), norms[1].max()))
-    for place, cell in enumerate(own):
-        points = left[cell]
-        gap = (low - points.amax(0)).clamp_(min=0) + (points.amin(0) - high).clamp_(min=0)
+    d, k = axes.shape
+    others, columns = _in_cells(_projected(b, axes))
+    own, points = (others, columns) if b is a else _in_cells(_projected(a, axes))
+    reach = (math.sqrt(limit) + 2 * _rounding(k, d)) * (1 + 1e-5)
+    low = torch.stack([cell[:, :k].amin(0) for cell in columns])
+    high = torch.stack([cell[:, :k].amax(0) for cell in columns])
+    largest = max(float(cell[:, -1].max()) for cell in (*points, *columns))
+    half = reach**2 / 2 + 4 * torch.finfo(torch.float32).eps * (k + 12) * largest
+    step = max(1, COLUMNS // CELL)
+    for place, (cell, inside) in enumerate(zip(own, points, strict=True)):
+        p = inside[:, :k]
+        gap = (low - p.amax(0)).clamp_(min=0) + (p.amin(0) - high).clamp_(min=0)
         near = (gap.square().sum(1) <= reach**2 * (1 + 1e-5)).nonzero()[:, 0].tolist()
         if b is a:
             near = [other for other in near if other >= place]
-        if not near:
-            continue
-        rows = torch.cat([-points, norms[0][cell], torch.ones(len(cell), 1)], dim=1)
-        for j in torch.cat([others[other] for other in near]).split(COLUMNS):
-            columns = torch.cat([right[j], torch.ones(len(j), 1), norms[1][j]], dim=1)
-            one, two = (rows @ columns.T <= half).nonzero().unbind(1)
+        rows = torch.cat([-p, inside[:, -1:], inside[:, -2:-1]], dim=1)
+        for some in (near[start : start + step] for start in range(0, len(near), step)):
+            halves = rows @ torch.cat([columns[other] for other in some]).T
+            # Few pictures have any within reach: their minimum says so, in half the time.
+            hit = (halves.amin(0) <= half).nonzero()[:, 0]
+            one, two = (halves[:, hit] <= half).nonzero().unbind(1)
             if len(one):
-                yield cell[one], j[two]
+                yield cell[one], torch.cat([others[other] for other in some])[hit[two]]
+
+
+def _in_cells(points: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """(positions, (q, 1, |q|^2 / 2)) of each cell, all numbers of a cell in one piece of memory."""
+    cells = _cells(points)
+    half_norms = points.square().sum(1, keepdim=True).div_(2)
+    order = torch.cat(cells)
+    numbers = torch.empty(len(points), points.shape[1] + 2)
+    numbers[:, :-2], numbers[:, -2], numbers[:, -1:] = points[order], 1, half_norms[order]
+    return cells, list(numbers.split([len(cell) for cell in cells]))
 
 
 def pair_distances(a: Pictures, i: Tensor, b: Pictures, j: Tensor) -> Tensor:

@@ -6,18 +6,24 @@ in integers, so that equal pictures are at distance 0 and ties are ties. A dista
 pixel difference of sqrt(d2 / (C H W)) grey levels, and of 2/255 of that in units of [-1, 1].
 """
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from denoscope.errors import InputError
-from denoscope.images.integers import centred, centred_products, check_uint8, uint8_rows
+from denoscope.images.integers import (
+    GREY,
+    centred,
+    centred_products,
+    check_uint8,
+    squared_norms,
+    uint8_rows,
+)
 from denoscope.images.pictures import Pictures
+from denoscope.images.shortlist import Shortlist, ranked
 
-__all__ = ["distance_blocks", "nearest_pictures", "squared_distances"]
+__all__ = ["nearest_pictures", "squared_distances"]
 
-ROWS, COLUMNS = 2_048, 2_048  # 32 MB of int64 distances at a time
+ROWS, COLUMNS = 2_048, 2_048  # 16 MB of int32 scores at a time
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -26,7 +32,7 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     check_uint8(a, "a")
     check_uint8(b, "b")
     left = centred(a)
-    return _distances(left, _squared_norms(left), centred(b))
+    return _distances(left, squared_norms(left), centred(b))
 
 
 def nearest_pictures(
@@ -44,44 +50,34 @@ def nearest_pictures(
         )
     if len(queries) == 0:
         raise InputError("no query given to find the nearest pictures of; give 1 or more")
-    numbers = pictures.ids if isinstance(pictures, Pictures) else torch.arange(len(pictures))
-    base = int(numbers.max()) + 1
-    best = torch.empty(0, k, dtype=torch.int64)
-    keys: list[Tensor] = []
-    for _, column, distances in distance_blocks(queries, pictures):
-        # One integer orders by distance, then id: d2 * base + id.
-        ids = numbers[column : column + distances.shape[1]].to(distances.device)
-        key = distances.mul_(base).add_(ids)
-        key = key.topk(min(k, key.shape[1]), largest=False).values
-        if column == 0:
-            keys.append(best)
-            best = key
-        else:
-            best = torch.cat([best, key], dim=1)
-            best = best.topk(min(k, best.shape[1]), largest=False).values
-    key = torch.cat([part.to(best.device) for part in (*keys, best)]).sort(dim=1).values
-    return key % base, key // base
+    found = [
+        _nearest(centred(uint8_rows(queries, slice(row, row + ROWS))), pictures, k)
+        for row in range(0, len(queries), ROWS)
+    ]
+    ids, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return ids, distances
 
 
-def distance_blocks(
-    a: Tensor | Pictures, b: Tensor | Pictures
-) -> Iterator[tuple[int, int, Tensor]]:
-    """Squared distances in blocks: (first row, first column, int64 (n, m)), row blocks in order."""
-    for row in range(0, len(a), ROWS):
-        left = centred(uint8_rows(a, slice(row, row + ROWS)))
-        left_norms = _squared_norms(left)
-        for column in range(0, len(b), COLUMNS):
-            right = centred(uint8_rows(b, slice(column, column + COLUMNS))).to(left.device)
-            yield row, column, _distances(left, left_norms, right)
+def _nearest(left: Tensor, pictures: Tensor | Pictures, k: int) -> tuple[Tensor, Tensor]:
+    """The same for some centred queries, by 2 a.b - ||b||^2, which is the larger the nearer b is."""
+    kind = torch.int32 if 3 * GREY**2 * left.shape[1] < 1 << 31 else torch.int64
+    near = Shortlist(len(left), k, len(pictures), left.new_empty(0, dtype=kind))
+    for start in range(0, len(pictures), COLUMNS):
+        right = centred(uint8_rows(pictures, slice(start, start + COLUMNS))).to(left.device)
+        scores = centred_products(right, left).to(kind).mul_(2)
+        near.add(start, scores.sub_(squared_norms(right).to(kind)[:, None]))
+    query, position, score = near.entries()
+    if isinstance(pictures, Pictures):
+        position = pictures.ids.to(position.device)[position]
+    order = position.argsort()  # equal distances are settled by id
+    order = order[ranked(query[order], score[order], descending=True)[0]]
+    first = torch.arange(len(left), device=left.device)
+    first = torch.searchsorted(query[order], first)[:, None] + torch.arange(k, device=left.device)
+    best = order[first]
+    return position[best], squared_norms(left)[:, None] - score[best]
 
 
 def _distances(a: Tensor, a_norms: Tensor, b: Tensor) -> Tensor:
     """Of centred int8 rows, int64 (n, m)."""
     out = centred_products(a, b).to(torch.int64).mul_(-2)
-    return out.add_(a_norms[:, None]).add_(_squared_norms(b)[None, :])
-
-
-def _squared_norms(rows: Tensor) -> Tensor:
-    """int8 (n, d) -> int64 (n,); the squares, up to 2^14, fit int16."""
-    wide = rows.to(torch.int16)
-    return (wide * wide).sum(dim=1, dtype=torch.int64)
+    return out.add_(a_norms[:, None]).add_(squared_norms(b)[None, :])

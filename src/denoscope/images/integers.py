@@ -33,6 +33,7 @@ __all__ = [
     "int8_products",
     "integer_matmul",
     "integer_moments",
+    "squared_norms",
     "uint8_rows",
 ]
 
@@ -41,7 +42,8 @@ GREY = 128  # the middle of bytes: v - 128 fits int8
 FLOAT32_EXACT = 1 << 24  # float32 holds every integer up to here
 FLOAT32_CONTRACTION = 1_024  # 2^14 * 1024 = 2^24
 CHUNK_VALUES = 1 << 24
-GRAM_PANEL = 1024  # columns of the second moment at a time: half of it is mirrored, not multiplied
+LONG_SUM = 4 * FLOAT32_CONTRACTION  # float32 sums that the values of photographs allow
+GRAM_PANEL = 512  # columns of the second moment at a time: half of it is mirrored, not multiplied
 
 
 def integer_matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -67,35 +69,43 @@ def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tupl
     first = uint8_rows(pixels, slice(0, 1))
     d, device = first.shape[1], first.device
     int8 = int8_pays(device)
-    longest = INT32_CONTRACTION if int8 else 4 * FLOAT32_CONTRACTION
-    fitting = max(FLOAT32_CONTRACTION, CHUNK_VALUES // d)
-    step = min(chunk or fitting, longest)
+    longest, values = (INT32_CONTRACTION, 2 * CHUNK_VALUES) if int8 else (LONG_SUM, CHUNK_VALUES)
+    step = min(chunk or max(FLOAT32_CONTRACTION, values // d), longest)
+    multiply = int8_products if int8 else _float32
     total = torch.zeros(d, dtype=torch.int64, device=device)
-    # Whole numbers below 2^53 (2^39 pictures), which float64 holds, and float32 is added to fast.
-    gram = torch.zeros(d, d, dtype=torch.float64, device=device)
-    multiply = int8_products if int8 else torch.matmul
+    gram = torch.zeros(d, d, dtype=torch.int64, device=device)
+    # int32 is added to fast, and holds what INT32_CONTRACTION pictures come to.
+    held, pending = torch.zeros(d, d, dtype=torch.int32, device=device), 0
     for start in range(0, count, step):
         rows = centred(uint8_rows(pixels, slice(start, start + step)))
-        total += rows.sum(dim=0, dtype=torch.int64)
+        if pending + len(rows) > INT32_CONTRACTION:
+            gram += held
+            held.zero_()
+            pending = 0
+        pending += len(rows)
         for part in [rows] if int8 else _short_enough(rows.float()):
-            columns = part.T.contiguous() if int8 else part.T
+            columns = part.T
+            total += multiply(columns, part.new_ones(1, len(part)))[:, 0].long()
             for i in range(0, d, GRAM_PANEL):  # on and above the diagonal
-                panel = columns[i : i + GRAM_PANEL]
-                others = columns[i:] if int8 else columns[i:].T
-                gram[i : i + GRAM_PANEL, i:] += multiply(panel, others)
-    gram = gram.triu_().long()
+                panel = multiply(columns[i : i + GRAM_PANEL], columns[i:])
+                held[i : i + GRAM_PANEL, i:] += panel.to(torch.int32)
+    gram += held
+    del held
+    gram.triu_()
     gram += gram.triu(1).T
-    gram += (128 * total)[:, None]
-    gram += (128 * total)[None, :]
-    gram += 128 * 128 * count
+    # (u + 128)(v + 128) = u v + 128 (u + v) + 128^2
+    shift = 128 * total + 64 * 128 * count
+    gram += shift[:, None]
+    gram += shift[None, :]
     return total + 128 * count, gram
 
 
 def _short_enough(rows: Tensor) -> Iterator[Tensor]:
     """Parts of float rows (n, d) whose products of columns float32 holds, whatever the order.
 
-    Sums of |x_i x_j| are below the largest sum of squares of a column (Cauchy-Schwarz): photographs
-    are grey enough for four times as long sums as the blackest and whitest pictures.
+    Sums of |x_i x_j|, and of |x_i|, are below the largest sum of squares of a column (Cauchy-Schwarz,
+    and |x| <= x^2 of whole numbers): photographs are grey enough for four times as long sums as the
+    blackest and whitest pictures.
     """
     fits = len(rows) <= FLOAT32_CONTRACTION
     if fits or float(torch.linalg.vector_norm(rows, dim=0).max()) ** 2 < 0.999 * FLOAT32_EXACT:
@@ -144,6 +154,15 @@ def centred_products(a: Tensor, b: Tensor) -> Tensor:
     for start in range(0, d, limit):
         out += multiply(a[:, start : start + limit], b[:, start : start + limit]).to(kind)
     return out
+
+
+def squared_norms(rows: Tensor) -> Tensor:
+    """Exact |u|^2 of int8 rows, (n, d) -> int64 (n,)."""
+    total = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+    for part in rows.split(FLOAT32_CONTRACTION, dim=1):
+        values = part.float()
+        total += values.mul_(values).sum(dim=1).long()
+    return total
 
 
 @cache

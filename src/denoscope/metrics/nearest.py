@@ -2,22 +2,16 @@
 
     -||x - y_i||^2 / 2 + ||x||^2 / 2 = <x, y_i> - ||y_i||^2 / 2 =: a_i
 
-ranks a chunk of the training set with one matrix product at the queries' precision. With rounding
-unit e such a score is off by at most
-
-    bound = (d + 8) e (||x|| + max||y||) max||y||
-
-whatever the order of summation (Higham 2002, eq. 3.5, and Cauchy-Schwarz). A few candidates more
-than asked for are measured again pixel by pixel in float64, so a copy has distance 0 and not the
-square root of a rounding. They hold the nearest for certain where the lowest of their scores lies
-more than 2 bound below the k-th; for other queries, as inside a large group of near-duplicates, a
-second pass lists every picture that near.
+ranks a chunk of the training set with one matrix product, in int8 or float32, whichever is the
+faster (`ranking`, which proves by how much such a score may be off). Pictures whose score is within
+twice that of the k-th largest are listed as they come by (`Shortlist`) and measured again pixel by pixel
+in float64, so that the k nearest are the k nearest, and a copy has distance 0 and not the square
+root of a rounding.
 
 The training set is streamed: memory is the queries plus one chunk, whatever its size.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -25,14 +19,13 @@ from torch import Tensor
 
 from denoscope.errors import InputError
 from denoscope.images import Pictures
-from denoscope.images.integers import GREY
-from denoscope.metrics.per_picture import rows
+from denoscope.images.shortlist import Shortlist, ranked
+from denoscope.metrics.ranking import ranking_of
 
 __all__ = ["Nearest", "nearest", "nearest_outside"]
 
 CHUNK_VALUES = 1 << 22  # values of a chunk: 16 MiB of float32 pixels, and no more of scores
 QUERIES = 2_048  # looked for together
-SPARE = 8  # candidates beyond k
 PAIRED = 1 << 18  # values of (query, picture) pairs at a time: they stay in the cache
 
 
@@ -63,7 +56,8 @@ def nearest(queries: Tensor, pictures: Pictures, k: int = 1) -> Nearest:
     if k < 1:
         raise InputError(f"{k} nearest pictures asked; give 1 or more")
     k = min(k, len(pictures))
-    found = [_Search(block, pictures, k).result() for block in queries.split(QUERIES)]
+    norms = _unknown(pictures)
+    found = [_Search(block, pictures, k, norms).result() for block in queries.split(QUERIES)]
     positions, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Nearest(pictures.ids.to(positions.device)[positions], positions, distances)
 
@@ -77,14 +71,20 @@ def nearest_outside(
     Where every picture is excluded, id and position are -1 and the distance is infinite.
     """
     _check(queries, pictures)
+    norms = _unknown(pictures)
     found = [
-        _Search(block, pictures, 1, (groups, own)).result()
+        _Search(block, pictures, 1, norms, (groups, own)).result()
         for block, own in zip(queries.split(QUERIES), excluded.split(QUERIES), strict=True)
     ]
     positions, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
     positions = torch.where(distances.isinf(), -1, positions)
     ids = pictures.ids.to(positions.device)[positions.clamp(min=0)]
     return Nearest(torch.where(positions < 0, -1, ids), positions, distances)
+
+
+def _unknown(pictures: Pictures) -> Tensor:
+    """Half squared norms that are yet to be filled in, (N,)."""
+    return torch.full((len(pictures),), math.nan, dtype=torch.float64)
 
 
 def _check(queries: Tensor, pictures: Pictures) -> None:
@@ -106,8 +106,8 @@ def _check(queries: Tensor, pictures: Pictures) -> None:
 class _Search:
     """The k nearest of a block of queries, ties to the lower position.
 
-    Scores are formed in stored units, where bytes are the integers v - 128. apart: labels of the
-    pictures (N,) and of the queries (B,); pictures of a query's own label are not for it.
+    half_norms: of all pictures, float64 (N,), NaN where not yet known: filled in here. apart: labels
+    of the pictures (N,) and of the queries (B,); pictures of a query's own label are not for it.
     """
 
     def __init__(
@@ -115,97 +115,64 @@ class _Search:
         queries: Tensor,
         pictures: Pictures,
         k: int,
+        half_norms: Tensor,
         apart: tuple[Tensor, Tensor] | None = None,
     ) -> None:
-        self.queries, self.pictures, self.k = queries, pictures, k
-        (self.x,) = rows(queries)
+        self.pictures, self.k, self.dtype = pictures, k, queries.dtype
+        x = queries.detach().flatten(1)
+        x = x.cpu() if x.device.type == "mps" else x  # which knows no float64
+        self.x = x if x.dtype == torch.float64 else x.float()
+        self.half_norms = half_norms.to(self.x.device)
         self.apart = apart and (apart[0].to(self.x.device), apart[1].to(self.x.device))
-        z = (self.x + 1) * 127.5 - GREY if pictures.scale is None else self.x / pictures.scale
-        plain = torch.get_float32_matmul_precision() == "highest"
-        single = plain and queries.dtype != torch.float64 and float(z.abs().max()) < 1e15
-        self.kind = torch.float32 if single else torch.float64
-        self.z, self.norms, self.largest = z.to(self.kind), z.norm(dim=1, keepdim=True), 0.0
+        self.ranking = ranking_of(self.x, pictures.scale)
 
     def result(self) -> tuple[Tensor, Tensor]:
         """(positions, distances), (B, k); the distance is infinite where no picture is left."""
-        keep = min(self.k + SPARE, len(self.pictures))
-        every = torch.arange(len(self.z), device=self.z.device)
-        score, position = self.z[:, :0], every[:, None][:, :0]
-        for start, chunk in self._scores(every):
-            best, where = chunk.topk(min(keep, chunk.shape[1]), dim=1)
-            score = torch.cat([score, best], dim=1)
-            score, order = score.topk(min(keep, score.shape[1]), dim=1)
-            position = torch.cat([position, where + start], dim=1).gather(1, order)
-        position, order = position.sort(dim=1)  # stable sorting below settles ties by position
-        distance = torch.stack([self._distances(every, p) for p in position.unbind(1)], dim=1)
-        distance[score.gather(1, order).isinf()] = math.inf
-        distance, order = distance.sort(dim=1, stable=True)
-        position, distance = position.gather(1, order)[:, : self.k], distance[:, : self.k]
+        query, position = self._near()
+        distance = self._distances(query, position)
+        order = position.argsort()  # so that equal distances are settled by position
+        query, position, distance = query[order], position[order], distance[order]
+        order, rank = ranked(query, distance)
+        order, rank = order[rank < self.k], rank[rank < self.k]
+        positions = torch.zeros(len(self.x), self.k, dtype=torch.int64, device=self.x.device)
+        distances = self.half_norms.new_full(positions.shape, math.inf)
+        positions[query[order], rank] = position[order]
+        distances[query[order], rank] = distance[order]
+        return positions, distances
 
-        floor = score[:, self.k - 1 : self.k].double() - 2 * self._bound()
-        open_to_doubt = (score[:, -1:].double() >= floor) & (score[:, -1:] > -math.inf)
-        again = (open_to_doubt[:, 0] & (keep < len(self.pictures))).nonzero()[:, 0]
-        if len(again):
-            position[again], distance[again] = self._listed(again, floor[again])
-        return position, distance.contiguous()
-
-    def _listed(self, query: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for some queries, out of all pictures with scores of `floor` or more."""
-        pairs = []
-        for start, chunk in self._scores(query):
-            row, column = (chunk >= floor.to(self.kind)).nonzero().unbind(1)
-            pairs.append(torch.stack([row, column + start]))
-        row, position = torch.cat(pairs, dim=1)
-        distance = self._distances(query[row], position)
-        order = position.argsort()
-        for key in (distance, row):  # sorted by query, then distance, then position
-            order = order[key[order].argsort(stable=True)]
-        row, position, distance = row[order], position[order], distance[order]
-        counts = row.bincount(minlength=len(query))
-        first = (counts.cumsum(0) - counts)[:, None] + torch.arange(self.k, device=row.device)
-        return position[first], distance[first]
-
-    def _scores(self, query: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """(start, a of those queries and the pictures from start on), chunk by chunk.
-
-        All in one buffer, each until the next is asked for.
-        """
-        z = self.z if len(query) == len(self.z) else self.z[query]
-        step = min(len(self.pictures), max(1, CHUNK_VALUES // max(self.z.shape)))
-        # New memory for each chunk would cost more than to fill it.
-        pixels, product, scores = (
-            z.new_empty(*shape) for shape in ((step, z.shape[1]), (step, len(z)), (len(z), step))
+    def _near(self) -> tuple[Tensor, Tensor]:
+        """(query, position) of all pairs that may be among the k nearest, (P,) each."""
+        n, largest = len(self.pictures), 0.0
+        like = self.x.new_empty(0, dtype=self.ranking.kind)
+        near = Shortlist(
+            len(self.x), self.k, n, like, lambda best: self.ranking.floor(best, largest)
         )
-        for start in range(0, len(self.pictures), step):
-            stored = self.pictures.stored(slice(start, start + step)).to(z.device).flatten(1)
-            u = pixels[: len(stored)].copy_(stored)
-            if self.pictures.scale is None:
-                u.sub_(GREY)
-            norms = torch.linalg.vector_norm(u, dim=1)
-            self.largest = max(self.largest, float(norms.max()))
-            # In this order the product is the faster by up to half (MKL, measured).
-            score = scores[:, : len(u)].copy_(torch.mm(u, z.T, out=product[: len(u)]).T)
-            score.sub_(norms.square().div_(2))
+        step = max(near.group, CHUNK_VALUES // max(self.x.shape) // near.group * near.group)
+        for start in range(0, n, step):
+            part = slice(start, min(n, start + step))
+            stored = self.pictures.stored(part).to(self.x.device).flatten(1)
+            u = self.ranking.rows(stored)
+            if bool(self.half_norms[start].isnan()):
+                self.half_norms[part] = self.ranking.half_norms(u)
+            half_norms = self.half_norms[part]
+            largest = max(largest, math.sqrt(2 * float(half_norms.max())))
+            scores = self.ranking.products(u).sub_(half_norms.to(like.dtype)[:, None])
             if self.apart is not None:
-                labels, own = self.apart[0][start : start + step], self.apart[1][query]
-                score.masked_fill_(labels == own[:, None], -math.inf)
-            yield start, score
-
-    def _bound(self) -> Tensor:
-        """Of a score, (B, 1), with what rounding the pixels themselves to `kind` adds."""
-        unit, d = torch.finfo(self.kind).eps / 2, self.z.shape[1]
-        reach = self.norms + self.largest
-        return (d + 8) * unit * self.largest * reach + 256 * unit * math.sqrt(d) * reach
+                own = self.apart[0][part, None] == self.apart[1]
+                scores.masked_fill_(own, -math.inf)
+            near.add(start, scores)
+        query, position, _ = near.entries()
+        return query, position
 
     def _distances(self, query: Tensor, position: Tensor) -> Tensor:
         """||x - y|| of pairs by differences, float64 (P,), in picture units.
 
         y is taken at the queries' precision, as `Pictures.floats` gives it.
         """
-        parts, step = [], max(1, PAIRED // self.z.shape[1])
+        parts, step = [], max(1, PAIRED // self.x.shape[1])
         for block, places in zip(query.split(step), position.split(step), strict=True):
             stored = self.pictures.stored(places.to(self.pictures.ids.device)).to(self.x.device)
-            y, scale = stored.to(self.queries.dtype), self.pictures.scale
-            y = y / 127.5 - 1 if scale is None else y * scale
-            parts.append((self.x[block] - y.flatten(1).double()).norm(dim=1))
-        return torch.cat(parts)
+            y, scale = stored.to(self.dtype, copy=True).flatten(1), self.pictures.scale
+            y = y.div_(127.5).sub_(1) if scale is None else y.mul_(scale)
+            parts.append((self.x[block].double().sub_(y.double())).norm(dim=1))
+        return torch.cat(parts) if parts else self.half_norms.new_empty(0)
