@@ -17,7 +17,8 @@ from denoscope.images.pictures import Pictures
 
 __all__ = ["distance_blocks", "nearest_pictures", "squared_distances"]
 
-ROWS, COLUMNS = 2_048, 2_048  # 32 MB of int64 distances at a time
+ROWS, COLUMNS = 1_024, 512  # 2 MB of distances at a time
+FAR = torch.iinfo(torch.int64).max
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -26,7 +27,7 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     check_uint8(a, "a")
     check_uint8(b, "b")
     left = centred(a)
-    return _distances(left, _squared_norms(left), centred(b))
+    return _distances(left, _squared_norms(left), centred(b)).long()
 
 
 def nearest_pictures(
@@ -46,27 +47,25 @@ def nearest_pictures(
         raise InputError("no query given to find the nearest pictures of; give 1 or more")
     numbers = pictures.ids if isinstance(pictures, Pictures) else torch.arange(len(pictures))
     base = int(numbers.max()) + 1
-    best = torch.empty(0, k, dtype=torch.int64)
-    keys: list[Tensor] = []
+    found: list[Tensor] = []
     for _, column, distances in distance_blocks(queries, pictures):
+        if column == 0:
+            found.append(distances.new_full((len(distances), k), FAR, dtype=torch.int64))
+        best = found[-1]
+        # Rows whose k nearest so far may change; soon these are few, and the others are done.
+        row = (distances.amin(1) <= best.amax(1) // base).nonzero()[:, 0]
         # One integer orders by distance, then id: d2 * base + id.
         ids = numbers[column : column + distances.shape[1]].to(distances.device)
-        key = distances.mul_(base).add_(ids)
-        key = key.topk(min(k, key.shape[1]), largest=False).values
-        if column == 0:
-            keys.append(best)
-            best = key
-        else:
-            best = torch.cat([best, key], dim=1)
-            best = best.topk(min(k, best.shape[1]), largest=False).values
-    key = torch.cat([part.to(best.device) for part in (*keys, best)]).sort(dim=1).values
+        key = distances[row].long().mul_(base).add_(ids)
+        best[row] = torch.cat([best[row], key], dim=1).topk(k, largest=False).values
+    key = torch.cat(found).sort(dim=1).values
     return key % base, key // base
 
 
 def distance_blocks(
     a: Tensor | Pictures, b: Tensor | Pictures
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """Squared distances in blocks: (first row, first column, int64 (n, m)), row blocks in order."""
+    """Squared distances in blocks: (first row, first column, integers (n, m)), row blocks in order."""
     for row in range(0, len(a), ROWS):
         left = centred(uint8_rows(a, slice(row, row + ROWS)))
         left_norms = _squared_norms(left)
@@ -76,9 +75,10 @@ def distance_blocks(
 
 
 def _distances(a: Tensor, a_norms: Tensor, b: Tensor) -> Tensor:
-    """Of centred int8 rows, int64 (n, m)."""
-    out = centred_products(a, b).to(torch.int64).mul_(-2)
-    return out.add_(a_norms[:, None]).add_(_squared_norms(b)[None, :])
+    """Of centred int8 rows, (n, m): int32 where black against white fits it, int64 elsewhere."""
+    kind = torch.int32 if 255**2 * a.shape[1] < 1 << 31 else torch.int64
+    out = centred_products(a, b).to(kind).mul_(-2)
+    return out.add_(a_norms.to(kind)[:, None]).add_(_squared_norms(b).to(kind)[None, :])
 
 
 def _squared_norms(rows: Tensor) -> Tensor:
