@@ -125,7 +125,8 @@ def _cells(left: Tensor, right: Tensor, reach: float) -> Iterator[tuple[Tensor, 
         if again:
             near = near[~seen[near]]
         if len(cell) <= CELL:
-            seen[cell] = again
+            if again:
+                seen[cell] = True
             if len(near):
                 yield cell, near
             continue
