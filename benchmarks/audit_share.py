@@ -3,7 +3,7 @@
     python benchmarks/audit_share.py [--model bundled:mnist-4000]
 
 Audits a network against training sets of growing size: its own data while they last, synthetic pictures with
-the spectrum of photographs beyond. At N = 60,000 the network's evaluations are to take 90 % of the wall time. Then
+the spectrum of photographs beyond. At N = 60,000 the network is to take 90 % of the wall time. Then
 what twice the levels and twice the pictures cost, and the memory of audits of more and more pictures that lie
 on disk. The result is printed, kept in benchmarks/results/audit_share.json, drawn and written into
 docs/benchmarks.md.
