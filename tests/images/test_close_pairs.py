@@ -51,3 +51,15 @@ def test_distances_of_pairs_are_exact_one_by_one_and_by_a_product():
     assert torch.equal(pair_distances(pictures, i, pictures, i.flip(0)), whole[i, i.flip(0)])
     i, j = (part.flatten() for part in torch.meshgrid(i[:30], i[600:], indexing="ij"))
     assert torch.equal(pair_distances(pictures, i, pictures, j), whole[i, j])
+
+
+def test_of_pictures_with_leading_directions_few_pairs_are_looked_at():
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(4000, 3, generator=generator)
+    points = torch.cat([points, torch.ones(4000, 1), points.square().sum(1, keepdim=True) / 2], 1)
+    met = torch.zeros(4000, 4000, dtype=torch.bool)
+    for cell, near in close_pairs._cells(points, points, 0.05):
+        met[cell[:, None], near] = True
+    within = torch.cdist(points[:, :3].double(), points[:, :3].double()) <= 0.05
+    assert not (within & ~(met | met.T)).any()
+    assert met.float().mean() < 0.1  # of a half

@@ -58,3 +58,10 @@ def test_wrong_use_is_refused():
         nearest_pictures(pixels[:, :1], pixels)
     with pytest.raises(InputError, match="no query"):
         nearest_pictures(pixels[:0], pixels)
+
+
+def test_distances_that_int32_does_not_hold_are_exact():
+    a = torch.zeros(2, 1, 182, 182, dtype=torch.uint8)
+    b = torch.full((3, 1, 182, 182), 255, dtype=torch.uint8)
+    assert squared_distances(a, b).unique().tolist() == [182**2 * 255**2]  # above 2^31
+    assert nearest_pictures(a, b)[1].tolist() == [[182**2 * 255**2]] * 2

@@ -97,3 +97,10 @@ def test_small_sets_and_wrong_settings():
             near_duplicate_groups(few, rms=rms)
     with pytest.raises(InputError, match="open both at one size"):
         contained(few, Pictures.from_tensor(torch.zeros(4, 1, 3, 3, dtype=torch.uint8)))
+
+
+def test_more_held_out_than_training_pictures_are_compared():
+    pixels = torch.arange(20, dtype=torch.uint8).reshape(20, 1, 1, 1).expand(20, 1, 2, 2) * 12
+    train = Pictures.from_tensor(pixels[:2].contiguous())
+    found = contained(Pictures.from_tensor(pixels.contiguous()), train, rms=0.0)
+    assert found.held_out.tolist() == found.train.tolist() == [0, 1]

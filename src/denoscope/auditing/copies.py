@@ -18,7 +18,7 @@ from denoscope.auditing.measuring import Level
 from denoscope.auditing.recorder import Key, Recorder
 from denoscope.denoiser import Denoiser
 from denoscope.images import Pictures, split_permutation
-from denoscope.metrics import Memorization, gl_pixel, memorization
+from denoscope.metrics import Memorization, Nearest, gl_pixel, memorization
 from denoscope.noise import noise
 from denoscope.sampling import Step, trajectory
 
@@ -65,30 +65,41 @@ def sample_evidence(
     if count == 0:
         return SampleEvidence({}, rows, nearest)
     drawn = _draw(bench, count, levels, seed=recorder.seed, rivals=rivals)
-    for name, one in drawn.items():
-        found = _record(recorder, one.finals, range(count), train, groups, name, "noise")
-        rows += _rows(recorder.seed, found, one.finals, range(count), train, name)
-        if name == "network":
-            nearest = found.neighbours.positions[:, 0]
+    asked = [(name, one.finals, list(range(count))) for name, one in drawn.items()]
     if held_out is not None:
         control = held_out.take(slice(0, min(count, len(held_out))))
-        queries, ids = control.floats(), control.ids.tolist()
-        found = _record(recorder, queries, ids, train, groups, "", "held_out")
-        rows += _rows(recorder.seed, found, queries, ids, train, "")
-    else:
+        asked.append(("", control.floats(), control.ids.tolist()))
+    # One search for all: the training pictures pass by once.
+    whole = memorization(torch.cat([queries for _, queries, _ in asked]), train, groups)
+    start = 0
+    for name, queries, numbers in asked:
+        found = _part(whole, slice(start, start + len(queries)))
+        start += len(queries)
+        _record(recorder, found, queries, numbers, name, "noise" if name else "held_out")
+        rows += _rows(recorder.seed, found, queries, numbers, train, name)
+        if name == "network":
+            nearest = found.neighbours.positions[:, 0]
+    if held_out is None:
         kept = min(count, len(train) // 2)
         order = split_permutation(len(train), recorder.seed)
         control, rest = train.take(order[:kept]), train.take(order[kept:])
-        _record(
-            recorder,
-            control.floats(),
-            control.ids.tolist(),
-            rest,
-            groups[order[kept:]],
-            "",
-            "train",
-        )
+        queries = control.floats()
+        found = memorization(queries, rest, groups[order[kept:]])
+        _record(recorder, found, queries, control.ids.tolist(), "", "train")
     return SampleEvidence(drawn, rows, nearest)
+
+
+def _part(whole: Memorization, rows: slice) -> Memorization:
+    """Of some of the queries."""
+    near = whole.neighbours
+    return Memorization(
+        whole.ratio[rows],
+        whole.copied[rows],
+        whole.outside_id[rows],
+        whole.outside_distance[rows],
+        whole.group_size[rows],
+        Nearest(near.ids[rows], near.positions[rows], near.distances[rows]),
+    )
 
 
 class _Timed:
@@ -135,21 +146,18 @@ def _draw(
 
 def _record(
     recorder: Recorder,
+    found: Memorization,
     queries: Tensor,
     numbers: Sequence[int],
-    train: Pictures,
-    groups: Tensor,
     denoiser: str,
     inputs: str,
-) -> Memorization:
+) -> None:
     """GL and the copy rule for samples of `denoiser`, or for real pictures where it is ""."""
-    found = memorization(queries, train, groups)
     gl = gl_pixel(queries, found.neighbours.distances[:, 0])
     gl = torch.where(gl.isinf(), torch.nan, gl)  # undefined for an all-zero picture
     copied = torch.where(found.ratio.isnan(), torch.nan, found.copied.double())
     recorder.add(Key("gl_pixel", denoiser, "", inputs), numbers, gl)
     recorder.add(Key("memorization_ratio", denoiser, "", inputs), numbers, copied)
-    return found
 
 
 def _rows(

@@ -1,9 +1,11 @@
 """Pairs of pictures that may lie within a distance: none is missed, and few are looked at in full.
 
 Orthonormal directions Q shorten, |Q^T (a - b)| <= |a - b|, and a few leading ones of a sample hold
-much of a distance between pictures. So a pair whose projections lie further apart than r is not within
-r. Cells of pictures whose projections are near each other (halved along their widest direction until
-they are small) are compared box with box first; in those left, one product of the k + 2 numbers
+much of a distance between pictures. So a pair whose projections lie further apart than r, in any one
+direction or in all together, is not within r. One set is halved along its widest direction, and each half
+goes on with those of the other set alone that lie within r of its extent there, again and again, until
+cells are small: two clouds of the breadth of a few r leave hundredths of the pairs. In those left, one
+product of the k + 2 numbers
 
     (-p, |p|^2 / 2, 1) . (q, 1, |q|^2 / 2) = |p - q|^2 / 2
 
@@ -27,7 +29,7 @@ __all__ = ["candidate_pairs", "pair_distances"]
 SAMPLE = 1024  # pictures: half give directions, half tell how many of them are needed
 WIDTHS = (16, 32, 64)  # numbers of directions tried: 256 bytes a picture are held at most
 FEW = 1 / 2000  # of the pairs may be left: then measuring them costs less than the projections
-CELL = 256  # pictures at most, and two at least
+CELL = 128  # pictures at most
 COLUMNS = 4096  # compared with a cell at a time: 4 MiB of float32
 PAIRED = 1 << 19  # pixels of pairs at a time: they stay in the cache
 
@@ -36,43 +38,26 @@ def candidate_pairs(a: Pictures, b: Pictures, limit: int) -> Iterator[tuple[Tens
     """Positions (i, j), int64 (P,) each, among which are all pairs with |a_i - b_j|^2 <= limit.
 
     Squared distances are on the uint8 scale. Where b is a, a pair comes in one order or in both, and a
-    picture with itself. Held: the projections, 64 to 256 bytes a picture, and twice that while they are
-    put in order. Raises InputError for anything not uint8.
+    picture with itself. Held: the projections, 64 to 256 bytes a picture, and positions, 25 to 130.
+    Raises InputError for anything not uint8.
     """
     axes = _directions(b, limit)
+    left = _points(a, axes)
+    right = left if b is a else _points(b, axes)
     d, k = axes.shape
-    others, columns = _in_cells(_projected(b, axes))
-    own, points = (others, columns) if b is a else _in_cells(_projected(a, axes))
     reach = (math.sqrt(limit) + 2 * _rounding(k, d)) * (1 + 1e-5)
-    low = torch.stack([cell[:, :k].amin(0) for cell in columns])
-    high = torch.stack([cell[:, :k].amax(0) for cell in columns])
-    largest = max(float(cell[:, -1].max()) for cell in (*points, *columns))
-    half = reach**2 / 2 + 4 * torch.finfo(torch.float32).eps * (k + 12) * largest
-    step = max(1, COLUMNS // CELL)
-    for place, (cell, inside) in enumerate(zip(own, points, strict=True)):
-        p = inside[:, :k]
-        gap = (low - p.amax(0)).clamp_(min=0) + (p.amin(0) - high).clamp_(min=0)
-        near = (gap.square().sum(1) <= reach**2 * (1 + 1e-5)).nonzero()[:, 0].tolist()
-        if b is a:
-            near = [other for other in near if other >= place]
-        rows = torch.cat([-p, inside[:, -1:], inside[:, -2:-1]], dim=1)
-        for some in (near[start : start + step] for start in range(0, len(near), step)):
-            halves = rows @ torch.cat([columns[other] for other in some]).T
-            # Few pictures have any within reach: their minimum says so, in half the time.
+    unit = torch.finfo(torch.float32).eps * (k + 12)
+    half = reach**2 / 2 + 4 * unit * float(max(left[:, -1].max(), right[:, -1].max()))
+    for cell, near in _cells(left, right, reach):
+        p, ones, norms = left[cell].split([k, 1, 1], dim=1)
+        rows = torch.cat([-p, norms, ones], dim=1)
+        for j in near.split(COLUMNS):
+            halves = rows @ right.index_select(0, j).T
+            # Next to no column holds a pair, and least values are found faster than all compared.
             hit = (halves.amin(0) <= half).nonzero()[:, 0]
             one, two = (halves[:, hit] <= half).nonzero().unbind(1)
             if len(one):
-                yield cell[one], torch.cat([others[other] for other in some])[hit[two]]
-
-
-def _in_cells(points: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """(positions, (q, 1, |q|^2 / 2)) of each cell, all numbers of a cell in one piece of memory."""
-    cells = _cells(points)
-    half_norms = points.square().sum(1, keepdim=True).div_(2)
-    order = torch.cat(cells)
-    numbers = torch.empty(len(points), points.shape[1] + 2)
-    numbers[:, :-2], numbers[:, -2], numbers[:, -1:] = points[order], 1, half_norms[order]
-    return cells, list(numbers.split([len(cell) for cell in cells]))
+                yield cell[one], j[hit[two]]
 
 
 def pair_distances(a: Pictures, i: Tensor, b: Pictures, j: Tensor) -> Tensor:
@@ -108,31 +93,47 @@ def _directions(pictures: Pictures, limit: int) -> Tensor:
     return axes[:, :enough].float()
 
 
-def _projected(pictures: Pictures, axes: Tensor) -> Tensor:
-    """(N, k), float32."""
-    step = max(32, (1 << 21) // axes.shape[0])
-    return torch.cat(
-        [
-            centred(uint8_rows(pictures, slice(start, start + step))).float() @ axes
-            for start in range(0, len(pictures), step)
-        ]
-    )
+def _points(pictures: Pictures, axes: Tensor) -> Tensor:
+    """Projections q with what a product needs beside them, (q, 1, |q|^2 / 2): float32 (N, k + 2)."""
+    d, k = axes.shape
+    points = axes.new_ones(len(pictures), k + 2)
+    step = max(32, (1 << 21) // d)
+    for start in range(0, len(pictures), step):
+        rows = centred(uint8_rows(pictures, slice(start, start + step))).float()
+        points[start : start + len(rows), :k] = rows @ axes
+    points[:, -1] = points[:, :k].square().sum(1) / 2
+    return points
 
 
 def _rounding(k: int, d: int) -> float:
-    """By how much rounding can move a projection: |u| <= 128 sqrt(d), and (d + 8) e of each product."""
-    return math.sqrt(k) * (d + 8) * torch.finfo(torch.float32).eps / 2 * 128 * math.sqrt(d)
+    """By how much rounding can move a projection: |u| <= 128 sqrt(d), and (d + 8) e of each product.
+
+    Eight more are for the comparison of one number of it with the extent of a cell.
+    """
+    return math.sqrt(k) * (d + 16) * torch.finfo(torch.float32).eps / 2 * 128 * math.sqrt(d)
 
 
-def _cells(points: Tensor) -> list[Tensor]:
-    """Positions in cells of at most CELL, each halved along the direction in which it is widest."""
-    cells = [torch.arange(len(points))]
-    while len(cells[0]) > CELL:
-        halves = []
-        for cell in cells:
-            inside = points[cell]
-            widest = int((inside.amax(0) - inside.amin(0)).argmax())
-            order = inside[:, widest].argsort()
-            halves += cell[order].tensor_split(2)
-        cells = halves
-    return cells
+def _cells(left: Tensor, right: Tensor, reach: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """Positions of at most CELL of the left `_points`, and of all right ones that may be within reach.
+
+    Where both are one set, those near that were in a cell before are left out: the pair was there.
+    """
+    again, seen = left is right, torch.zeros(len(right), dtype=torch.bool)
+    waiting = [(torch.arange(len(left)), torch.arange(len(right)))]
+    while waiting:
+        cell, near = waiting.pop()
+        if again:
+            near = near[~seen[near]]
+        if len(cell) <= CELL:
+            if again:
+                seen[cell] = True
+            if len(near):
+                yield cell, near
+            continue
+        inside = left[cell, :-2]
+        widest = int((inside.amax(0) - inside.amin(0)).argmax())
+        value, order = inside[:, widest].sort()
+        there = right[:, widest].index_select(0, near)
+        for ends, half in zip(value.tensor_split(2), cell[order].tensor_split(2), strict=True):
+            low, high = float(ends[0]) - reach, float(ends[-1]) + reach
+            waiting.append((half, near[(there >= low) & (there <= high)]))
