@@ -125,8 +125,9 @@ def _steps(
         done = int(load_state(state_path(out), network, average, optimizer)["step"])
     if main:
         cut_log(log_path, done * settings.batch)
-    current = {name: value.detach() for name, value in network.state_dict().items()}
     denoise = accelerator.prepare_model(network)
+    # After it: of several processes on a CPU, accelerate moves each to a "cpu:0", which copies.
+    current = {name: value.detach() for name, value in network.state_dict().items()}
     optimizer = accelerator.prepare_optimizer(optimizer)
 
     snapshots = {settings.step_of(s): s for s in (*looks_kimg, *settings.snapshots_kimg)}
