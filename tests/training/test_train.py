@@ -96,6 +96,21 @@ def test_bf16_by_the_settings_after_fp32_in_one_process(tmp_path, settings_of, p
     assert {value.dtype for value in weights.values()} == {torch.float32}
 
 
+class Moving(Accelerator):
+    """Moves the network's weights to new memory, as accelerate does with several processes on a CPU."""
+
+    def prepare_model(self, model, **options):
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()
+        return super().prepare_model(model, **options)
+
+
+def test_the_average_follows_a_network_that_is_moved(tmp_path, settings_of, pictures, record):
+    run(tmp_path / "a", settings_of(kimg=0.008), pictures, record)
+    run(tmp_path / "b", settings_of(kimg=0.008), pictures, record, accelerator=Moving(cpu=True))
+    assert_same_weights(weights_path(tmp_path / "a"), weights_path(tmp_path / "b"))
+
+
 class Process(Accelerator):
     """What `_draw` asks of an accelerator, as in process `process_index` of several."""
 

@@ -1,4 +1,4 @@
-"""A remark where bf16 is slower than fp32: on processors without instructions for it."""
+"""A remark where bf16 is slower than fp32: as on processors without fast instructions for it."""
 
 import time
 
@@ -6,14 +6,14 @@ from denoscope.cli.speech import Voice
 
 __all__ = ["bf16_cost", "remark_on_precision"]
 
-SLOWER = 1.5  # less is not worth a remark
+SLOWER = 1.2  # less is not worth a remark
 
 
 def remark_on_precision(voice: Voice, precision: str, device: str) -> None:
     """Say it where bf16 was asked and this processor is slower at it. The work goes on."""
     if precision == "bf16" and device == "cpu" and (cost := bf16_cost()) > SLOWER:
         voice.say(
-            f"bf16 takes {cost:.0f} times as long as fp32 on this processor, by one convolution: "
+            f"bf16 takes {cost:.2g} times as long as fp32 on this processor, by one convolution: "
             "--precision fp32 is faster here"
         )
 
