@@ -7,7 +7,7 @@ claimed, and scipy's `svds` on the same products, in turn; then the d x d Jacobi
 (`torch.func.jacrev`, in blocks) and its full SVD in float32, as a notebook does it. What is right is
 judged by the float64 SVD of that matrix.
 
-Networks like those on the page, in ten minutes, from 32x32 colour pictures of which the last 1,469 stay held out:
+Networks like those on the page, in ten minutes, from a file of 32x32 colour pictures:
 
     denoscope train --data faces32.npz --images 16000 --width 16 --multipliers 1,3,4 --blocks 1 \\
         --attention none --dropout 0 --batch 32 --kimg 24 --out runs/faces32
