@@ -4,7 +4,8 @@ Rows come in passes: pass 2k shows every picture of `fit` with its k-th noise ep
 -eps (antithetic: of what the denoiser makes of the noise, the even part cancels). After each round of
 passes on which something depends the map is solved anew (`shrinkage.py`) and tried on the validation
 pictures, which are asked once. It ends when a round improved the unseen error by less than that error's
-own standard error, or when the budget is spent. The result is scored on pictures that no fit and no decision saw.
+own standard error, or when the budget is spent. The result is scored on pictures that no fit and no
+decision saw.
 """
 
 import itertools
