@@ -1,8 +1,9 @@
 """Linear distillation: exact least squares against 100 epochs of tuned Adam, on 1,000 pictures.
 
-    python benchmarks/distillation.py [--run RUN] [--levels 21.1,4.07,0.47] [--data DATA]
+    python benchmarks/distillation.py                       # mnist16, trained first where it is missing
+    python benchmarks/distillation.py --run RUN [--levels 21.1,4.07,0.47] [--data DATA]
     python benchmarks/distillation.py --times [--run RUN] [--levels ...]   # time again what is there
-    python benchmarks/distillation.py --page docs/how-to/distill.md        # its tables, from what is there
+    python benchmarks/distillation.py --page                               # its tables, from what is there
 
 Both fit D_L to the same network on the same 1,000 held-out pictures and are scored on others that
 neither saw, with the same noise, so that the difference is paired. Adam is the paper's recipe (batches
@@ -12,13 +13,15 @@ squares may spend 2,000, those on validation pictures included. It is drawn to t
 network's training set; and, told apart, to that of the 1,000 pictures alone, which is all that Adam knows.
 
 Times are processor seconds, measured in turn: least squares whole, then TIMED epochs of Adam at the tuned
-rate alone, then at the whole grid of rates; Adam's are extrapolated in proportion, as its epochs are alike.
-Seconds inside the network are told apart. What is paid once for all levels, the two Gaussians' eigenvalue
-problems, is the result's `setting_seconds`.
+rate alone, then at the whole grid of rates, then least squares again, of whose two the mean is kept; Adam's
+are extrapolated in proportion, as its epochs are alike. Its error is compared at every tenth epoch: where no
+rate comes down to that of least squares, the time is that of all epochs, for an error that is larger.
+Seconds inside the network are told apart; no way to the same evaluations takes less. What is paid once for
+all levels, the two Gaussians' eigenvalue problems, is the result's `setting_seconds`.
 
-Written to benchmarks/results/distillation-RUN.json after each level; a level that is there is not done
-again. --answers keeps the network's answers, so that a level that was cut off goes on; --times does not
-take them.
+Written to benchmarks/results/distillation-RUN.json after each level; a level that is there, of the same
+network, is not done again; --times may be of another network of the same kind. --answers keeps the
+network's answers, so that a level that was cut off goes on; --times does not take them.
 """
 
 import argparse
@@ -30,7 +33,8 @@ from typing import Any
 
 import torch
 from answers import KeptAnswers
-from comparing import RESULTS, machine
+from cells import Cell, train_cell
+from comparing import PAGE, RESULTS, machine
 from doc_blocks import fill_block, markdown_table
 from torch import Tensor
 
@@ -47,9 +51,8 @@ from denoscope.noise import karras_levels
 from denoscope.tables import write_file
 
 PICTURES, BUDGET, EPOCHS, TIMED = 1000, 2000, 100, 5
-SHIPPED = (
-    "bundled:mnist-64"  # of those that come with denoscope, one with as many held-out pictures
-)
+OWN = Cell("mnist-5k", 16, 3000, width=16, multipliers=(1, 2), kimg=24, precision="fp32")
+RUNS, LEVELS = RESULTS.parent.parent / "runs" / "benchmarks", "21.1,4.07,0.47"
 RATES = (5e-4, 1.5e-3, 5e-3, 1.5e-2, 5e-2, 1.5e-1, 5e-1, 1.5)
 
 
@@ -117,11 +120,15 @@ def times_of(
     network: Denoiser, sigma: float, setting: Setting, rates: list[float], tuned: float
 ) -> dict[str, Any]:
     """Processor seconds of a level each way, and of these the network's."""
-    clocked = Clocked(network)
-    started = time.process_time()
-    fit = distill_level(clocked, sigma, setting, budget=BUDGET)
-    told: dict[str, Any] = {"score": fit.score.value, "epochs_timed": TIMED}
-    told["least_squares"] = [time.process_time() - started, clocked.seconds]
+    told: dict[str, Any] = {"epochs_timed": TIMED}
+
+    def ours() -> list[float]:
+        clocked = Clocked(network)
+        started = time.process_time()
+        told["score"] = distill_level(clocked, sigma, setting, budget=BUDGET).score.value
+        return [time.process_time() - started, clocked.seconds]
+
+    first = ours()
     for name, several in (("adam_tuned_rate", [tuned]), ("adam_all_rates", rates)):
         clocked = Clocked(network)
         steps = descend(clocked, sigma, setting, rates=several, epochs=TIMED, every=TIMED)
@@ -130,6 +137,8 @@ def times_of(
         next(steps)
         spent = time.process_time() - started, clocked.seconds - before
         told[name] = [EPOCHS / TIMED * seconds for seconds in spent]
+    told["least_squares"] = [(a + b) / 2 for a, b in zip(first, ours(), strict=True)]
+    for name in ("adam_tuned_rate", "adam_all_rates"):
         told[f"{name}_ratio"] = round(told[name][0] / told["least_squares"][0], 1)
     return told
 
@@ -179,7 +188,7 @@ def told(row: dict[str, Any]) -> str:
 def page_text(results: list[dict[str, Any]]) -> str:
     """The table of the page, and what it says in a sentence for each network."""
     head = ["network", "sigma", "least squares", "of the 1,000 alone", "Adam", "difference"]
-    head += ["Adam's rate", "evaluations"]
+    head += ["Adam's rate", "evaluations", "Adam as good"]
     rows, words = [], []
     for result in results:
         name, d = result["model"]["where"], result["model"]["d"]
@@ -190,16 +199,28 @@ def page_text(results: list[dict[str, Any]]) -> str:
             numbers = [f"{value:.4g}" for value in (*ours, adam["score"]["value"])]
             numbers += [f"{gap.value:.2g} ± {gap.se:.1g}", f"{adam['rate']:g}"]
             rows.append([f"{name}, d = {d}", f"{row['sigma']:.4g}", *numbers])
-            rows[-1].append(f"{spent[0]:,} : {spent[1]:,}")
+            reached = first_as_good(row)
+            rows[-1] += [f"{spent[0]:,} : {spent[1]:,}", f"epoch {reached}" if reached else "never"]
         better = sum(row["difference"]["training"]["value"] <= 0 for row in result["rows"])
         words.append(f"{name}: no worse at {better} of {len(result['rows'])} levels.")
     return markdown_table(head, rows) + "\n\n" + " ".join(words) + "\n\n" + times_text(results)
 
 
+def first_as_good(row: dict[str, Any]) -> int | None:
+    """The first epoch looked at by which some rate's unseen error is no larger than ours."""
+    ours = row["least_squares_training"]["score"]["value"]
+    rates = list(row["adam"]["rates"].values())
+    looked = len(rates[0]) - 1
+    good = (at for at in range(looked + 1) if min(rate[at] for rate in rates) <= ours)
+    found = next(good, None)
+    return None if found is None else found * row["adam"]["tuned"]["epochs"] // looked
+
+
 def times_text(results: list[dict[str, Any]]) -> str:
     """The table of times, of the levels that were timed in turn."""
-    head = ["network", "sigma", "least squares, s", "Adam at the tuned rate, s", "times as long"]
-    head += ["Adam at all rates, s", "times as long"]
+    head = ["network", "sigma", "least squares, s", "over the network's"]
+    head += ["Adam at the tuned rate, s", "times as long", "Adam at all rates, s", "times as long"]
+    head += ["measured on"]
     rows = []
     for result in results:
         for row in result["rows"]:
@@ -208,11 +229,19 @@ def times_text(results: list[dict[str, Any]]) -> str:
                     result["model"]["where"],
                     f"{row['sigma']:.4g}",
                     _seconds(told["least_squares"]),
+                    f"{told['least_squares'][0] / told['least_squares'][1]:.3g}",
                 ]
                 for name in ("adam_tuned_rate", "adam_all_rates"):
                     cells += [_seconds(told[name]), f"{told[f'{name}_ratio']:.3g}"]
-                rows.append(cells)
+                where = told.get("machine", result["machine"] | {"when": told.get("when", "")})
+                rows.append([*cells, f"{where['cpu']}, {where['when'][:10]}"])
     return markdown_table(head, rows) if rows else ""
+
+
+def fill_page(page: Path, results: Path) -> None:
+    """The page's tables, from all there is."""
+    files = sorted(results.glob("distillation-*.json"))
+    fill_block(page, "distillation", page_text([json.loads(f.read_text()) for f in files]))
 
 
 def _seconds(pair: list[float]) -> str:
@@ -225,7 +254,7 @@ def main() -> None:
     parser.add_argument("--run", help="a run of ours with held-out pictures")
     parser.add_argument("--times", action="store_true", help="time the levels there are again")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    parser.add_argument("--page", type=Path, help="fill this page's table from the results")
+    parser.add_argument("--page", action="store_true", help="only draw the page from the results")
     parser.add_argument("--data", help="its pictures, where they have moved")
     parser.add_argument("--levels", help="sigmas with commas; the ten of an audit without")
     parser.add_argument(
@@ -238,13 +267,11 @@ def main() -> None:
     words = parser.parse_args()
     torch.set_num_threads(words.threads)
     if words.page:
-        files = sorted(words.out.glob("distillation-*.json"))
-        fill_block(
-            words.page, "distillation", page_text([json.loads(f.read_text()) for f in files])
-        )
+        fill_page(PAGE, words.out)
         return
     if words.run is None:
-        words.run, words.levels = SHIPPED, words.levels or "4.07"
+        words.run = str(train_cell(OWN, RUNS / "mnist16"))
+        words.levels = words.levels or LEVELS
     model = describe_model(words.run)
     if model.record is None:
         raise SystemExit(f"{words.run} brings no record of its data: give a run of ours")
@@ -258,7 +285,9 @@ def main() -> None:
 
     name = Path(words.run.removeprefix("bundled:")).name
     path = words.out / f"distillation-{name}.json"
-    rows = json.loads(path.read_text())["rows"] if path.is_file() else []
+    before = json.loads(path.read_text()) if path.is_file() else {"model": None, "rows": []}
+    same = {"where": name, "hash": model.content_hash, "d": train.floats([0]).numel()}
+    rows = before["rows"] if words.times or before["model"] == same else []
     if words.times and not words.levels:
         levels = [row["sigma"] for row in rows]
     splits = divided(held_out)
@@ -279,26 +308,24 @@ def main() -> None:
             row["times"] = times_of(
                 model.denoiser, sigma, settings["training"], grid, tuned["rate"]
             )
-            row["times"]["when"] = machine()["when"]
+            row["times"] |= {"machine": machine(), "network": model.content_hash}
             result = {
                 "claim": f"no worse on unseen pictures than {EPOCHS} epochs of tuned Adam on "
                 f"{PICTURES} pictures, with a fiftieth of the network's evaluations",
                 "holds": all(row["difference"]["training"]["value"] <= 0 for row in rows),
-                "model": {
-                    "where": name,
-                    "hash": model.content_hash,
-                    "d": train.floats([0]).numel(),
-                },
+                "model": (before["model"] or same) if words.times else same,
                 "pictures": {
                     part: len(getattr(splits, part)) for part in ("fit", "validation", "score")
                 },
                 "setting_seconds": round(once, 2),
-                "machine": machine(),
+                "machine": before.get("machine", machine()) if words.times else machine(),
                 "rows": rows,
             }
             write_file(path, (json.dumps(result, indent=1) + "\n").encode())
             done = [row for row in rows if row["sigma"] == sigma]
         print(told(done[0]), flush=True)
+    if words.out == RESULTS:
+        fill_page(PAGE, RESULTS)
 
 
 def _falling(row: dict[str, Any]) -> float:

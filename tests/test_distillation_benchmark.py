@@ -68,11 +68,16 @@ def test_a_row_holds_the_paired_difference_and_every_rate(small):
     assert list(adam["rates"]) == ["5e-05", "0.005", "0.05"]
     assert adam["paper"]["rate"] == 5e-5
     assert "fewer evaluations" in distillation.told(row)
-    result = {"model": {"where": "digits-64", "d": 64}, "rows": [row]}
+    where = {"cpu": "some", "when": "2026-01-01"}
+    result = {"model": {"where": "digits-64", "d": 64}, "machine": where, "rows": [row]}
     text = distillation.page_text([result])
     assert "| digits-64, d = 64 | 4.066 |" in text
     assert "no worse at 1 of 1 levels" in text
     assert row["times"]["score"] == ours["score"]["value"]
+    assert distillation.first_as_good(row) is None
+    assert text.count("| never |") == 1
+    worse = row | {"adam": adam | {"rates": {"1": [9.0, 1e-6], "2": [8.0, 1e-5]}}}
+    assert distillation.first_as_good(worse) == 10
     for way in ("least_squares", "adam_tuned_rate", "adam_all_rates"):
         whole, network = row["times"][way]
         assert whole > network >= 0
@@ -86,7 +91,7 @@ def test_the_page_says_what_was_kept():
     import distillation
 
     files = sorted((BENCHMARKS / "results").glob("distillation-*.json"))
-    block = (BENCHMARKS.parent / "docs" / "how-to" / "distill.md").read_text()
+    block = distillation.PAGE.read_text()
     block = block.partition("<!-- BEGIN distillation -->")[2].partition("<!-- END")[0].strip()
     assert block == distillation.page_text([json.loads(f.read_text()) for f in files]).strip()
 

@@ -74,6 +74,63 @@ def test_a_cluster_is_found_whole():
     assert float(outside.norm()) < 1e-5
 
 
+def linear(values, side, seed=0):
+    """x -> A x of these singular values, its two bases unrelated."""
+    generator = torch.Generator().manual_seed(seed)
+    d = side * side
+    u, v = (
+        torch.linalg.qr(torch.randn(d, d, dtype=torch.float64, generator=generator)).Q
+        for _ in range(2)
+    )
+    matrix = u * values @ v.T
+    return FunctionDenoiser(
+        lambda x, sigma: (x.flatten(1) @ matrix.to(x).T).reshape(x.shape),
+        Spec("linear", (1, side, side)),
+    )
+
+
+@pytest.mark.parametrize("below", [0.5, 0.98])
+def test_a_value_repeated_sixteen_times_is_found_sixteen_times(below):
+    """Of which a start of two directions sees two: the others show in what is left outside."""
+    values = torch.cat([torch.ones(16), below * torch.linspace(1, 0, 384)]).double()
+    x = torch.zeros(1, 20, 20, dtype=torch.float64)
+    found = jacobian_svd(Jacobian(linear(values, 20), x, 1.0), 16)
+    assert found.converged
+    assert torch.allclose(found.s, torch.ones(16).double(), rtol=1e-8)
+
+
+def test_what_is_left_outside_the_bases_is_bounded():
+    values = torch.logspace(0, -3, 400, dtype=torch.float64)
+    x = torch.zeros(1, 20, 20, dtype=torch.float64)
+    found = jacobian_svd(Jacobian(linear(values, 20), x, 1.0), 8)
+    assert found.converged
+    assert torch.allclose(found.s, values[:8], rtol=1e-8)
+    assert 0 < found.missed <= 1e-3
+    small = jacobian_svd(Jacobian(linear(values[:9], 3), x[:, :3, :3], 1.0), 8)
+    assert small.missed == 0  # nothing is outside
+
+
+def test_the_bound_is_what_random_directions_obey():
+    """A value of 1 hidden among some of at most theta: how seldom steps from z miss it."""
+    from denoscope.metrics.jacobian_svd import _missed
+
+    d, steps = 400, 4
+    generator = torch.Generator().manual_seed(0)
+    squares = torch.cat([torch.ones(1), 0.1 * torch.rand(d - 1, generator=generator)]).double()
+    told, tries = 0.0, 2000
+    missed = 0
+    for _ in range(tries):
+        z = torch.randn(d, generator=generator).double()
+        krylov = torch.stack([squares**power * z for power in range(steps)], dim=1)
+        basis = torch.linalg.qr(krylov).Q
+        theta = float(torch.linalg.eigvalsh(basis.T @ (squares[:, None] * basis))[-1]) ** 0.5
+        if theta < 0.9:  # and so it would be said that 1 is not among them
+            missed += 1
+            told = max(told, _missed(theta, 1.0, steps, d))
+    assert missed / tries <= max(told, 1e-2)
+    assert _missed(0.3, 1.0, 8, d) < 1e-3 < _missed(0.3, 1.0, 2, d)
+
+
 def test_what_did_not_converge_says_so():
     gaussian = GaussianDenoiser.fit(PICTURES)
     found = jacobian_svd(Jacobian(gaussian, point(0.05), 0.05), 8, tol=1e-12, most=20)

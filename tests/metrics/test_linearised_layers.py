@@ -21,13 +21,16 @@ LAYERS = {
 }
 
 
+@pytest.mark.parametrize("copies", [False, True], ids=["different rows", "copies"])
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
-def test_both_products_are_those_of_the_jacobian(layer):
+def test_both_products_are_those_of_the_jacobian(layer, copies):
     generator = torch.Generator().manual_seed(0)
     layer = layer.double()
     for parameter in layer.parameters():  # a group norm's start at 1 and 0
         nn.init.normal_(parameter, generator=generator)
     x = torch.randn(2, 4, 6, 6, generator=generator, dtype=torch.float64)
+    if copies:
+        x[1] = x[0]
     expected = torch.func.jacrev(layer)(x).flatten(0, layer(x).ndim - 1).flatten(1)
     at = x.clone().requires_grad_()
     with LinearisedLayers():

@@ -2,9 +2,10 @@
 
 Rows come in passes: pass 2k shows every picture of `fit` with its k-th noise eps, pass 2k + 1 with
 -eps (antithetic: of what the denoiser makes of the noise, the even part cancels). After each round of
-passes the map is solved anew (`shrinkage.py`) and tried on the validation pictures, which are asked
-once. It ends when a round improved the unseen error by less than that error's own standard error, or
-when the budget is spent. The result is scored on pictures that no fit and no decision saw.
+passes on which something depends the map is solved anew (`shrinkage.py`) and tried on the validation
+pictures, which are asked once. It ends when a round improved the unseen error by less than that error's
+own standard error, or when the budget is spent. The result is scored on pictures that no fit and no
+decision saw.
 """
 
 import itertools
@@ -43,7 +44,7 @@ class LevelFit:
     paired; distance: D_L from D_G. error: standard error of W over W, Frobenius.
     weight_difference: ||W - W_G||_F^2 / ||W_G||_F^2. symmetry_defect: ||W - W^T||_F / ||W||_F.
     evaluations: of the denoiser, to fit and to steer; score_evaluations: to score. stopped:
-    "settled" or "budget". validation: the unseen error after each round, D_G's first.
+    "settled" or "budget". validation: the unseen error after each solve, D_G's first.
     """
 
     sigma: float
@@ -136,6 +137,7 @@ def _fit(
     steer_z, steer_v = beyond(steer.y, steer.answer, law, sigma, gaussian)
     history = [float(steer_v.square().mean(1).sqrt().mean())]
     solved_at = 0
+    balanced_at = 3 if splits.are_shared else 1  # from there on each half has seen every sign
     for number in itertools.count():
         draw, sign = number // 2, 1 - 2 * (number % 2)
         left = None if budget is None else budget - teacher.evaluations
@@ -146,14 +148,15 @@ def _fit(
             moments.add(*beyond(y, answer, law, sigma, gaussian), second)
             place += len(y)
         spent = budget is not None and teacher.evaluations >= budget
-        if moments.n - solved_at < ROUND and not spent:
+        ends_next = budget is not None and budget - teacher.evaluations <= len(splits.fit)
+        idle = number < balanced_at and ends_next  # the next is the last whatever this would say
+        if not spent and (idle or moments.n - solved_at < ROUND):
             continue
         solved_at = moments.n
         fit = solve(moments, law, sigma, gaussian)
         errors = Moments.of(fit.errors(steer_z, steer_v)).estimate
         history.append(errors.value)
-        balanced = number >= (3 if splits.are_shared else 1)  # each half has seen every sign
-        if spent or (balanced and history[-2] - history[-1] <= errors.se):
+        if spent or (number >= balanced_at and history[-2] - history[-1] <= errors.se):
             return fit, history, not spent
     raise AssertionError("the passes do not end")
 

@@ -88,7 +88,18 @@ def beyond(
     sigma: float,
     gaussian: GaussianDenoiser,
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
-    """z = law.whiten(y) and v = U^T (answer - D_G(y)): what `solve` relates."""
+    """z = law.whiten(y) and v = U^T (answer - D_G(y)): what `solve` relates.
+
+    Where the law's basis is the Gaussian's own, D_G(y) is a product with d numbers there.
+    """
+    if law.basis is gaussian.eigenvectors:
+        along, mean, lam = (
+            (y - law.mean) @ law.basis,
+            gaussian.mean.reshape(-1),
+            gaussian.eigenvalues,
+        )
+        control = (along + (law.mean - mean) @ law.basis) * (lam / (lam + sigma**2))
+        return along / law.deviations(sigma), (answer - mean) @ law.basis - control
     control = gaussian(y.reshape(-1, *gaussian.spec.shape), as_sigma(sigma, y)).flatten(1)
     return law.whiten(y, sigma), (answer - control) @ law.basis
 

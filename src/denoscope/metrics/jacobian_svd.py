@@ -5,20 +5,29 @@ orthonormal bases that grow together, V (d, m) and U (d, m), with J V = U R (R u
 float64). The SVD of R gives the best triplets that the bases hold, for which J v = s u exactly;
 what is missing is
 
-    r_i = J^T u_i - s_i v_i,
+    r_i = J^T u_i - s_i v_i.
 
-and the next directions of V are the r_i of the leading triplets that are not accurate yet. From a
-random start this spans what block Golub-Kahan-Lanczos spans, but spends no product on triplets
-that are finished, and the start may be k wide, so that a value repeated k times is found k times,
-while each step adds only a few vectors. All directions are kept, nothing is restarted: for d up to
-some ten thousand the bases are small beside a network's own memory, and the number of products is
-the least that a Krylov method needs.
+The next directions of V are what J^T makes of the last of U (block Golub-Kahan-Lanczos, from a random
+pair), until the r_i are small; where those of the last step are and others are not, these r_i themselves.
+All directions are kept, nothing is restarted: for d up to some ten thousand the bases are small beside a
+network's own memory, and the number of products is the least that a Krylov method needs.
 
-The found triplets are then multiplied once more: `residuals` are measured, not inferred, and
-`converged` is what they say. They prove that each triplet is one of J's; that no larger one was
-missed rests on the random start, which is blind to a direction with probability zero.
+A pair sees a value that is repeated no more than twice; other copies stay outside the bases. So when all
+r_i are small, the rest E = (I - U U^T) J (I - V V^T) is looked at: one more random direction z, taken
+through j steps, shows a largest value theta of E. Were there a value of s_k or more in E, with t =
+(theta / s_k)^2, then by the polynomial T_{j-1}, Chebyshev's on [0, theta^2], the part of z along its vector
+would be at most sqrt(t / (1 - t)) / T_{j-1}(2 / t - 1): every vector the steps span has a quotient of
+theta^2 at most. Of a random direction in d dimensions it is as small with a chance of at most
+
+    sqrt(2 d t / (pi (1 - t))) / T_{j-1}(2 / t - 1),
+
+and steps are taken until this is MISSED. If a larger value shows, it goes on as before.
+
+`residuals` come from the products kept, by linearity, and one combination of all triplets is multiplied
+anew to see that they hold.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,15 +36,15 @@ from torch import Tensor
 
 from denoscope.errors import InputError
 from denoscope.metrics.jacobian import Jacobian
+from denoscope.metrics.krylov_bases import Bases
 from denoscope.noise import noise
 
 __all__ = ["JacobianSVD", "jacobian_svd"]
 
-STEP = 8  # directions added at a time: a network takes eight vectors for the price of four single
+PAIR = 2  # directions at a time: larger blocks are cheaper a product, and take more than they save
 SLACK = 0.5  # aimed at below what is asked, so that the rounding of the last check does not undo it
-KEPT, MOST_PASSES = 0.7, 4
-"""A pass that leaves less of a unit vector is repeated: what it left is rounded, relative to itself."""
 DECADE = 0.1  # values below this share of the largest are held to its accuracy
+MISSED, MOST_STEPS = 1e-3, 16  # chance aimed at, and the steps it may take
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,10 @@ class JacobianSVD:
 
     u, v: (d, k), orthonormal columns, left and right singular vectors (the sign of a pair is
     free). s: (k,), from large to small. residuals: (k, 2), ||J v - s u|| and ||J^T u - s v|| of
-    each, measured with fresh products. products: J v and J^T u that were spent, all in all.
-    converged: whether all residuals are below tol * max(s_i, s_1 / 10).
+    each, measured. products: J v and J^T u that were spent, all in all. converged: whether all
+    residuals, and those of a combination of all multiplied anew, are below tol * max(s_i, s_1 / 10).
+    missed: bound of the chance that a value above s_k lies outside what was searched; 1 where the
+    rest has values as large as s_k, whose order a tie leaves open.
     """
 
     u: Tensor
@@ -54,6 +65,7 @@ class JacobianSVD:
     residuals: Tensor
     products: int
     converged: bool
+    missed: float
 
 
 def jacobian_svd(
@@ -75,37 +87,59 @@ def jacobian_svd(
     if not tol > 0:
         raise InputError(f"tol {tol:g} given; give a relative accuracy above 0, as 1e-5")
     random = _directions(d, seed)
-    left = right = pulled = torch.zeros(d, 0, dtype=torch.float64)  # U, V and J^T U
-    r = torch.zeros(0, 0, dtype=torch.float64)
-    new = torch.stack([next(random) for _ in range(min(d, max(k, STEP)))], dim=1)
+    bases, missed = Bases(jacobian, random), 1.0
+    searched: int | None = None  # how many directions there were when the rest came to be looked at
+    new = torch.stack([next(random) for _ in range(min(d, PAIR))], dim=1)
     while True:
-        new = _complement(new, right, random)
-        pushed = jacobian.times(new)
-        images = _complement(pushed, left, random)
-        right, left = torch.cat([right, new], dim=1), torch.cat([left, images], dim=1)
-        pulled = torch.cat([pulled, jacobian.transposed_times(images)], dim=1)
-        below = torch.zeros(images.shape[1], r.shape[1], dtype=torch.float64)
-        r = torch.cat([torch.cat([r, below]), left.T @ pushed], dim=1)
-
-        p, s, qh = torch.linalg.svd(r)
-        p, s, q = p[:, :k], s[:k], qh[:k].T
-        missing = pulled @ p - right @ (q * s)
-        unfinished = missing.norm(dim=0) > SLACK * _allowed(s, tol)
-        room = min(STEP, d - right.shape[1])
-        if not bool(unfinished.any()) or room == 0 or jacobian.products - before >= most:
+        bases.add(new)
+        p, s, q = bases.leading(k)
+        new = bases.onward
+        room = d - bases.m
+        over = room == 0 or jacobian.products - before >= most
+        small = SLACK * _allowed(s, tol)
+        if not over and (bases.m < k or bool((bases.newest(p) > small).any())):
+            new, searched = new[:, :room], None
+            continue
+        missing = bases.missing(p, s, q)
+        unfinished = missing.norm(dim=0) > small
+        if over:
+            missed = 0.0 if room == 0 else missed
             break
-        new = missing[:, unfinished][:, :room]
+        if bool(unfinished.any()):
+            new, searched = missing[:, unfinished][:, : min(PAIR, room)], None
+            continue
+        if searched is None:
+            searched, new, missed = bases.m, next(random)[:, None], 1.0
+            continue
+        last = float(s[-1] + _allowed(s, tol)[-1])
+        missed = _missed(bases.largest_since(searched), last, bases.m - searched, d)
+        if missed <= MISSED or bases.m - searched >= MOST_STEPS:
+            break
 
-    u, v = left @ p, right @ q
-    off_u = (jacobian.times(v) - u * s).norm(dim=0)
-    off_v = (jacobian.transposed_times(u) - v * s).norm(dim=0)
-    residuals = torch.stack([off_u, off_v], dim=1)
-    converged = bool((residuals <= _allowed(s, tol)[:, None]).all())
-    return JacobianSVD(u, s, v, residuals, jacobian.products - before, converged)
+    u, v = bases.left @ p, bases.right @ q
+    residuals = torch.stack([(bases.pushed @ q - u * s).norm(dim=0), missing.norm(dim=0)], dim=1)
+    allowed = _allowed(s, tol)
+    signs = noise([0], (k,), seed=seed, stream="jacobian-check")[0].sign().double()
+    off_u = jacobian.times((v @ signs)[:, None])[:, 0] - u @ (s * signs)
+    off_v = jacobian.transposed_times((u @ signs)[:, None])[:, 0] - v @ (s * signs)
+    again = torch.stack([off_u.norm(), off_v.norm()]) <= allowed.norm()
+    converged = bool((residuals <= allowed[:, None]).all() and again.all())
+    return JacobianSVD(u, s, v, residuals, jacobian.products - before, converged, missed)
 
 
 def _allowed(s: Tensor, tol: float) -> Tensor:
     return tol * s.clamp(min=DECADE * float(s[0]))
+
+
+def _missed(theta: float, last: float, steps: int, d: int) -> float:
+    """Chance at most that a rest, of which these steps saw theta, has a value of `last` or more."""
+    if theta == 0:
+        return 0.0
+    if theta >= last:
+        return 1.0
+    t = (theta / last) ** 2
+    growth = min((steps - 1) * math.acosh(2 / t - 1), 700.0)  # cosh is finite below 710
+    return min(1.0, math.sqrt(2 * d * t / (math.pi * (1 - t))) / math.cosh(growth))
 
 
 def _directions(d: int, seed: int) -> Iterator[Tensor]:
@@ -114,24 +148,3 @@ def _directions(d: int, seed: int) -> Iterator[Tensor]:
     while True:
         yield noise([number], (d,), seed=seed, stream="jacobian")[0].double()
         number += 1
-
-
-def _complement(block: Tensor, basis: Tensor, random: Iterator[Tensor]) -> Tensor:
-    """Orthonormal columns, orthogonal to those of `basis`, with what `block` adds to its span.
-
-    As many as the block has: where it adds nothing, as all of J's image may be spanned already,
-    random directions take the place.
-    """
-    out = block
-    for _ in range(MOST_PASSES):
-        lengths = out.norm(dim=0)
-        out = out / torch.where(lengths > 0, lengths, 1)
-        out = out - basis @ (basis.T @ out)
-        lost = (out.norm(dim=0) < 1e-10).nonzero()[:, 0].tolist()
-        for column in lost:
-            fresh = next(random)
-            out[:, column] = fresh - basis @ (basis.T @ fresh)
-        out, rest = torch.linalg.qr(out)
-        if not lost and bool((rest.diagonal().abs() > KEPT).all()):
-            break  # little was taken away, so its rounding is little too
-    return out

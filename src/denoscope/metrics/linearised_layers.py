@@ -9,6 +9,10 @@ weights' and the point's derivatives would be. Here both products are written do
     group norm      A = rstd (I - P) diag(w)     A^T = diag(w) rstd (I - P)
 
 with P the projection on 1 and on the normalised x, group by group.
+
+A block of vectors passes through as many copies of the point. What copies share is worked out once: a
+convolution's values and SiLU's slope are those of the first row wherever all rows are equal. And the
+cotangent with which a second pass is recorded is nought: so is the product, and none is computed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,30 +52,44 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor, times: Product, transposed: Product) -> Tensor:
-        ctx.times, ctx.transposed = times, transposed
+        ctx.times, ctx.transposed, ctx.shape = times, transposed, x.shape
         return value
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        return _Linear.apply(grads[0], ctx.transposed, ctx.times), None, None, None
+        u, recorded = grads[0], torch.is_grad_enabled()
+        times = _nought(ctx.shape) if recorded and not bool(u.any()) else ctx.transposed
+        return _Linear.apply(u, times, ctx.transposed, ctx.times), None, None, None
 
 
 class _Linear(torch.autograd.Function):
-    """A linear map by its product, and the transposed one's."""
+    """A linear map: the product with x, got by `product`, and those of its own derivatives."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, times: Product, transposed: Product) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, product: Product, times: Product, transposed: Product
+    ) -> Tensor:
         ctx.times, ctx.transposed = times, transposed
-        return times(x)
+        return product(x)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        return _Linear.apply(grads[0], ctx.transposed, ctx.times), None, None
+        back = ctx.transposed
+        return _Linear.apply(grads[0], back, back, ctx.times), None, None, None
 
 
 def _layer(x: Tensor, value: Tensor, times: Product, transposed: Product) -> Tensor:
     y: Any = _Layer.apply(x, value, times, transposed)
     return y
+
+
+def _nought(shape: torch.Size) -> Product:
+    return lambda u: u.new_zeros(shape)
+
+
+def _distinct(x: Tensor) -> Tensor:
+    """The first row of x where all are equal, else all of them."""
+    return x[:1] if x.ndim and len(x) > 1 and torch.equal(x[1:], x[:-1]) else x
 
 
 def _convolution(
@@ -86,11 +104,11 @@ def _convolution(
     if isinstance(padding, str) or input.ndim != 4:  # "same" names no number of pixels
         return None
     words, w = (stride, padding, dilation, groups), weight.detach()
-    value = torch.conv2d(input.detach(), w, None if bias is None else bias.detach(), *words)
-    shape = input.shape
+    x, shape = _distinct(input.detach()), input.shape
+    value = torch.conv2d(x, w, None if bias is None else bias.detach(), *words)
     return _layer(
         input,
-        value,
+        value.repeat(len(input) // len(value), 1, 1, 1),
         lambda v: torch.conv2d(v, w, None, *words),
         lambda u: conv2d_input(shape, w, u, *words),
     )
@@ -99,10 +117,11 @@ def _convolution(
 def _silu(input: Tensor, inplace: bool = False) -> Tensor | None:
     if inplace:
         return None
-    x = input.detach()
+    x = _distinct(input.detach())
     gate = x.sigmoid()
     slope = gate * (1 + x * (1 - gate))
-    return _layer(input, functional.silu(x), lambda v: v * slope, lambda u: u * slope)
+    value = functional.silu(input.detach())
+    return _layer(input, value, lambda v: v * slope, lambda u: u * slope)
 
 
 def _group_norm(
