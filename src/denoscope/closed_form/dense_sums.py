@@ -102,4 +102,4 @@ def _weights(scores: Scores, support: Support, query: Tensor, columns: slice) ->
     variance = scores.queries.sigma.flatten()[query, None].square()
     top = support.top.flatten()[query, None]
     gap = scores.of_queries(query, columns).sub_(top.to(scores.dtype))
-    return gap.div_(variance.to(scores.dtype)).exp_()
+    return scores.weights(gap, variance)

@@ -59,12 +59,10 @@ class MultiDeltaDenoiser:
         self._chunk = chunk
         # Squares of bytes are whole numbers that float32 holds; their sums float64 does.
         kind = torch.float32 if self._data.stored.dtype == torch.uint8 else torch.float64
-        self._half_norms = torch.cat(
-            [
-                rows.square_().sum(1, dtype=torch.float64) / 2
-                for _, rows in self._data.chunks(chunk, kind)
-            ]
-        )
+        self._half_norms = self._data.origin.new_empty(len(self._data))
+        for start, rows in self._data.chunks(chunk, kind):
+            half_norms = rows.square_().sum(1, dtype=torch.float64).div_(2)
+            self._half_norms[start : start + len(rows)] = half_norms
         self.spec = Spec(name, self._data.shape, citations=("Li et al. 2024",))
 
     def __len__(self) -> int:

@@ -32,6 +32,9 @@ PAIRED = 1 << 18  # values of (query, picture) pairs at a time, in float64: 2 Mi
 BLOCK = 128  # scores whose largest says whether to look at each
 AT_A_TIME = {"cpu": 1 << 18, "cuda": 1 << 22}  # values: those that stay in the cache, or busy it
 ROUNDINGS = 16  # of a score from slices: one of each product and sum of them, and to spare
+LEAST = (
+    -40.0
+)  # of an exponent: what weighs less is nothing, and denormals are a hundred times slower
 LARGEST = 1e30  # products beyond are formed in float64: float32 ends at 3e38
 
 
@@ -144,6 +147,11 @@ class Scores:
             return self.clean[rows, columns]
         sigma = self.queries.sigma[level, rows, None].to(self.dtype)
         return torch.addcmul(self.clean[rows, columns], self.slope[rows, columns], sigma)
+
+    def weights(self, gap: Tensor, variance: Tensor) -> Tensor:
+        """exp(gap / variance), no less than exp(LEAST), for gap = a - max(a) (n, m), overwritten; (n, 1)."""
+        exponent = gap.div_(variance.to(self.dtype))
+        return exponent.clamp_(min=LEAST).exp_()
 
     def of_pairs(self, query: Tensor, picture: Tensor) -> Tensor:
         """The same numbers, of pairs, (P,)."""

@@ -72,7 +72,7 @@ def support_of(scores: Scores, k: int) -> Support | None:
             many = dense.nonzero()[:, 0]
             if len(many):
                 gap = score.values[many, :n] - top[here][many, None].to(scores.dtype)
-                weights = gap.div_(variance[many, None].to(scores.dtype)).exp_()
+                weights = scores.weights(gap, variance[many, None])
                 total[here][many] = weights.sum(1).double()
                 squares[here][many] = weights.square_().sum(1).double()
                 heavy = (goal * variance / scores.rounding[here]).square() * total[here]
