@@ -30,7 +30,7 @@ __all__ = ["BLOCK", "Queries", "Scores", "at_a_time", "pair_blocks"]
 
 PAIRED = 1 << 18  # values of (query, picture) pairs at a time, in float64: 2 MiB
 BLOCK = 128  # scores whose largest says whether to look at each
-AT_A_TIME = {"cpu": 1 << 18, "cuda": 1 << 22}  # values: those that stay in the cache, or busy it
+AT_A_TIME = {"cpu": 1 << 19, "cuda": 1 << 22}  # values: those that stay in the cache, or busy it
 ROUNDINGS = 16  # of a score from slices: one of each product and sum of them, and to spare
 LEAST = (
     -40.0
@@ -141,17 +141,17 @@ class Scores:
         left = operands[0].left.expand_as(self.queries.sigma)
         return left if self.slope is None else left + self.queries.sigma * operands[1].left
 
-    def of(self, level: int, rows: slice, columns: slice) -> Tensor:
+    def of(self, level: int, rows: slice | Tensor, columns: slice) -> Tensor:
         """a of rows of a level and a range of pictures, (n, m); beyond the last picture -inf."""
         if self.slope is None:
             return self.clean[rows, columns]
         sigma = self.queries.sigma[level, rows, None].to(self.dtype)
         return torch.addcmul(self.clean[rows, columns], self.slope[rows, columns], sigma)
 
-    def weights(self, gap: Tensor, variance: Tensor) -> Tensor:
-        """exp(gap / variance), no less than exp(LEAST), for gap = a - max(a) (n, m), overwritten; (n, 1)."""
-        exponent = gap.div_(variance.to(self.dtype))
-        return exponent.clamp_(min=LEAST).exp_()
+    def weights(self, score: Tensor, top: Tensor, variance: Tensor) -> Tensor:
+        """exp((a - top) / variance), (n, m), no less than exp(LEAST); top, variance: float64 (n,)."""
+        gap = score - top[:, None].to(self.dtype)
+        return gap.div_(variance[:, None].to(self.dtype)).clamp_(min=LEAST).exp_()
 
     def of_pairs(self, query: Tensor, picture: Tensor) -> Tensor:
         """The same numbers, of pairs, (P,)."""
@@ -160,15 +160,6 @@ class Scores:
             return self.clean[row, picture]
         sigma = self.queries.sigma.flatten()[query].to(self.dtype)
         return torch.addcmul(self.clean[row, picture], self.slope[row, picture], sigma)
-
-    def of_queries(self, query: Tensor, columns: slice) -> Tensor:
-        """The same numbers, of queries and a range of pictures, (n, m)."""
-        row = query % len(self.clean)
-        score = self.clean[:, columns].index_select(0, row)
-        if self.slope is None:
-            return score
-        sigma = self.queries.sigma.flatten()[query, None].to(self.dtype)
-        return score.addcmul_(self.slope[:, columns].index_select(0, row), sigma)
 
     def again(self, query: Tensor, picture: Tensor) -> Tensor:
         """a of pairs, in float64 from the pixels, (P,)."""

@@ -74,7 +74,8 @@ def byte_digits(weights: Tensor, out: Tensor) -> None:
     count, unit = len(out), 256 ** len(out) - 1
     whole = weights.mul_(unit).add_(0.5).clamp_(max=unit).to(torch.int32)
     whole ^= GREY * (1 + 256 + 256**2)  # bytes less 128, which fit int8
-    out.copy_(whole.view(torch.int8).view(*weights.shape, 4)[..., :count].movedim(2, 0))
+    for k in range(count):
+        out[k].copy_(whole >> 8 * k if k else whole)  # the lowest byte is what int8 keeps of it
 
 
 def digit_sums(products: Tensor, ones: Tensor, count: int) -> Tensor:

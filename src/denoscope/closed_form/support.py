@@ -71,10 +71,10 @@ def support_of(scores: Scores, k: int) -> Support | None:
             found.dense[here] = dense
             many = dense.nonzero()[:, 0]
             if len(many):
-                gap = score.values[many, :n] - top[here][many, None].to(scores.dtype)
-                weights = scores.weights(gap, variance[many, None])
+                among = score.values if len(many) == len(dense) else score.values[many]
+                weights = scores.weights(among[:, :n], top[here][many], variance[many])
                 total[here][many] = weights.sum(1).double()
-                squares[here][many] = weights.square_().sum(1).double()
+                squares[here][many] = torch.linalg.vector_norm(weights, dim=1).double().square()
                 heavy = (goal * variance / scores.rounding[here]).square() * total[here]
                 cap[here] = heavy.clamp(max=1.0)
                 heavies = torch.minimum(last, top[here] + variance * heavy.log())
