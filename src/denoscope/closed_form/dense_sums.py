@@ -62,7 +62,7 @@ def _of_whole_numbers(
     sums = support.top.new_zeros(n, scores.data.stored.shape[1])
     whole = torch.zeros(count * n + 1, sums.shape[1], dtype=torch.int32, device=sums.device)
     made = at_a_time(scores.data)
-    size, tile, held = min(chunk or made // CHUNK, INT32_CONTRACTION), max(1, made // n), 0
+    size, tile, held = min(chunk or max(1, made // CHUNK), INT32_CONTRACTION), max(1, made // n), 0
     digits = whole.new_empty(len(whole), size, dtype=torch.int8)
     digits[-1] = 1  # what the 128 taken from each digit amounts to
     for start, pictures in scores.data.byte_chunks(size):
