@@ -332,7 +332,7 @@ def test_sums_over_many_pictures_keep_their_digits(rows):
         level = torch.tensor([sigma]).double()
         x = x0 + sigma * eps(rows, data.shape[1:])
         off = MultiDeltaDenoiser(data)(x, level).double() - multi_delta_denoiser(data, x, level)
-        assert float(off.abs().max()) < 1e-6
+        assert float(off.abs().max()) < 3e-6
 
 
 def test_rows_do_not_depend_on_their_batch_nor_on_how_scores_are_held(monkeypatch):

@@ -53,13 +53,13 @@ def test_products_are_those_of_float64_to_the_bound():
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_weights_in_bytes_are_off_by_half_a_step_and_cut_off_at_one(count):
+def test_weights_in_bytes_are_off_by_less_than_a_step_and_cut_off_at_one(count):
     generator = torch.Generator().manual_seed(2)
     weights = torch.rand(5, 300, generator=generator) ** 8
     weights[0, 0], weights[1, 1], weights[2, 2] = 1.0, 3.0, 0.0
     u = pictures(300, 40)
     digits = torch.empty(count, 5, 300, dtype=torch.int8)
-    byte_digits(weights.clone(), digits)
+    byte_digits(weights.clone(), torch.rand(300, generator=generator), digits)
     products = (digits.flatten(0, 1).long() @ u.long()).int()
     got = digit_sums(products, u.sum(0, dtype=torch.int32), count)
     values = ((digits.double() + 128) * 256.0 ** torch.arange(count)[:, None, None]).sum(0)
@@ -67,4 +67,15 @@ def test_weights_in_bytes_are_off_by_half_a_step_and_cut_off_at_one(count):
     torch.testing.assert_close(got, values @ u.double(), rtol=1e-12, atol=1e-9)
     off = (values - weights.double().clamp(max=1)).abs()
     float32 = 2**-24 * weights.double()  # of weight times unit
-    assert bool((off <= 0.5 / (256**count - 1) + float32).all())
+    assert bool((off <= 1 / (256**count - 1) + float32).all())
+
+
+def test_weights_below_a_step_are_kept_on_average():
+    """Rounded to the nearest they would all be 0."""
+    generator = torch.Generator().manual_seed(3)
+    weights, draws = torch.full((1, 100_000), 2e-6), torch.rand(100_000, generator=generator)
+    digits = torch.empty(2, 1, 100_000, dtype=torch.int8)
+    byte_digits(weights, draws, digits)
+    ones = torch.ones(100_000, 1, dtype=torch.int64)
+    total = digit_sums((digits[:, 0].long() @ ones).int(), torch.tensor([100_000]), 2)
+    assert float(total) == pytest.approx(0.2, rel=0.02)

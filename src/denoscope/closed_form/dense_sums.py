@@ -8,7 +8,7 @@ in float64 by whoever lists them. Of the rest none is large, which makes what ro
 Where products are of whole numbers (`slices`) weights are rounded to 2 bytes, to steps h c with h =
 1 / 65535, if that moves the mean by less than a sixteenth of the goal of `support`, root mean square:
 
-    h c sqrt(N / 12) / sum_i w_i <= goal / 16,
+    h c sqrt(N) / (2 sum_i w_i) <= goal / 16,
 
 and to 3 bytes elsewhere, as fine as float32's. Otherwise they are a float32 product, in sums short enough
 for its digits, or one in float64.
@@ -38,8 +38,11 @@ def dense_sums(scores: Scores, support: Support, chunk: int | None) -> tuple[Ten
     query = support.dense.flatten().nonzero()[:, 0]
     if scores.whole or not len(query):
         sums = support.top.new_empty(len(query), scores.data.stored.shape[1])
+        # The same of a picture whatever the query, chunk or device.
+        draws = torch.rand(len(scores.data), generator=torch.Generator().manual_seed(0))
+        draws = draws.to(sums.device)
         for count, rows in _groups(scores, support, query):
-            sums[rows] = _of_whole_numbers(scores, support, chunk, query[rows], count)
+            sums[rows] = _of_whole_numbers(scores, support, chunk, query[rows], count, draws)
         return query, sums
     return query, _of_floats(scores, support, chunk, query)
 
@@ -48,14 +51,19 @@ def _groups(scores: Scores, support: Support, query: Tensor) -> Iterator[tuple[i
     """(bytes a weight, places in query) for no more than ROWS queries each."""
     n, goal = len(scores.data), GOAL[scores.queries.dtype]
     cap, total = (part.flatten()[query] for part in (support.cap, support.total))
-    two = cap * math.sqrt(n / 12) / (256**2 - 1) <= goal / 16 * total
+    two = cap * math.sqrt(n) / 2 / (256**2 - 1) <= goal / 16 * total
     for count, chosen in ((2, two), (MOST, ~two)):
         places = chosen.nonzero()[:, 0]
         yield from ((count, rows) for rows in places.split(ROWS) if len(rows))
 
 
 def _of_whole_numbers(
-    scores: Scores, support: Support, chunk: int | None, query: Tensor, count: int
+    scores: Scores,
+    support: Support,
+    chunk: int | None,
+    query: Tensor,
+    count: int,
+    draws: Tensor,
 ) -> Tensor:
     n, cap = len(query), support.cap.flatten()[query, None]
     scale, weights_of = (1 / cap).to(scores.dtype), _Weights(scores, support, query)
@@ -71,7 +79,7 @@ def _of_whole_numbers(
         for first in range(0, len(pictures), tile):
             last = min(first + tile, len(pictures))
             weights = weights_of(slice(start + first, start + last)).mul_(scale)
-            byte_digits(weights, of_weights[..., first:last])
+            byte_digits(weights, draws[start + first : start + last], of_weights[..., first:last])
         if held + len(pictures) > INT32_CONTRACTION:
             sums += digit_sums(whole[:-1], whole[-1], count)
             whole.zero_()

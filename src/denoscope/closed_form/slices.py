@@ -11,9 +11,11 @@ Rows z to be multiplied with pictures (`sliced`) are, with s a power of two a ro
 so a product is off by r . u, at most |r| |u| (Cauchy-Schwarz). Three slices leave of z about what
 float32 would round away; rows that are pictures themselves need one.
 
-Weights w in [0, 1] (`byte_digits`) are whole numbers of h = 1 / (256^k - 1), in k bytes: each is off
-by at most h / 2. Where w_i are many and not alike these roundings are as good as independent, so that
-sum w_i u_i is off by h sqrt(N / 12) of the pictures' spread, root mean square.
+Weights w in [0, 1] (`byte_digits`) are whole numbers of h = 1 / (256^k - 1), in k bytes, rounded up or
+down by a draw: floor(w / h + t), t uniform in [0, 1), is w / h on average, however small w, where rounding
+to the nearest would take all of the many that are below h / 2 for nothing. Each is off with variance h^2 / 4
+at most and independently, so that sum w_i u_i is off by h sqrt(N) / 2 of the pictures' size at most, root
+mean square over the draws, and by none on average.
 """
 
 from dataclasses import dataclass
@@ -66,13 +68,13 @@ def sliced(z: Tensor) -> Sliced:
     return Sliced(torch.stack(slices), torch.stack(steps), torch.linalg.vector_norm(rest, dim=1))
 
 
-def byte_digits(weights: Tensor, out: Tensor) -> None:
+def byte_digits(weights: Tensor, draws: Tensor, out: Tensor) -> None:
     """Weights (n, m) in [0, 1], more counting as 1, as whole numbers of k bytes less 128 each.
 
-    out: int8 (k, n, m), the lowest byte first. weights are overwritten.
+    draws: t of each picture, (m,). out: int8 (k, n, m), the lowest byte first. weights are overwritten.
     """
     count, unit = len(out), 256 ** len(out) - 1
-    whole = weights.mul_(unit).add_(0.5).clamp_(max=unit).to(torch.int32)
+    whole = weights.mul_(unit).add_(draws).clamp_(max=unit).to(torch.int32)
     whole ^= GREY * (1 + 256 + 256**2)  # bytes less 128, which fit int8
     for k in range(count):
         out[k].copy_(whole >> 8 * k if k else whole)  # the lowest byte is what int8 keeps of it
