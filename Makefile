@@ -16,6 +16,11 @@ DEPENDS := pyproject.toml constraints.txt
 
 BENCHMARKS := multi_delta gaussian_fit nearest audit_share distillation jacobian training scale
 
+# With what they import. The second wants to be apart: its torchvision does not load beside torch's CPU build.
+RIVAL_DENOISERS := smalldiffusion==0.5.0 deepinv==0.5.0 einops==0.8.2 torchvision==0.28.0 torchmetrics==1.9.0 \
+  lightning-utilities==0.15.3 h5py==3.16.0 natsort==8.4.0 matplotlib==3.11.2 contourpy==1.3.3 cycler==0.12.1 \
+  fonttools==4.68.0 kiwisolver==1.5.1 pyparsing==3.3.3
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow lint docs bench clean
 
@@ -71,4 +76,6 @@ $(VENV)/.installed-all: $(VENV)/.made $(DEPENDS)
 $(VENV)/.installed-rivals: $(VENV)/.installed-all
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --upgrade \
 	  --target $(VENV)/rivals faiss-cpu==1.15.1
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --upgrade \
+	  --target $(VENV)/rival_denoisers $(RIVAL_DENOISERS)
 	@touch $@

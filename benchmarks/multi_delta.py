@@ -2,11 +2,9 @@
 
     python benchmarks/multi_delta.py [--small] [--device cuda]     # gpu: the same on one
 
-The rivals are published algorithms in a few lines of float32: "expanded" (norms, one product, softmax,
-another product: the fastest known to us, that of smalldiffusion 0.5.0's IdealDenoiser, which itself took 1.0
-to 1.1 times as long beside it) and "cdist" (torch.cdist, softmax, product: that of deepinv 0.5.0's MMSE).
-Ten levels are ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of
-the pictures, the worst of ten levels. The bound is the products that cannot be left out, at the rate of a large
+The rivals (`rival_denoisers`) are smalldiffusion's IdealDenoiser (norms, one product, softmax, another product:
+the fastest known to us), deepinv's MMSE, and torch.cdist, softmax and a product, all in float32. Ten levels are
+ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of the pictures, the worst of ten levels. The bound is the products that cannot be left out, at the rate of a large
 product on this machine: two, and one for each level at which more than 1/128 of the pictures weigh more than
 1e-6 / N of the heaviest (`support`); in float32, or in int8 where that is the faster: four for the scores (a
 picture is one slice, noise three) and three bytes of weights a level. Each level alone is kept with its
@@ -17,34 +15,18 @@ import argparse
 import itertools
 import math
 import statistics
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from comparing import Row, arguments, best_of, in_turn, keep, peak_bytes, synthetic_pictures
+from rival_denoisers import Rival, rivals
 from torch import Tensor
 
 from denoscope.closed_form import MultiDeltaDenoiser
 from denoscope.images.integers import int8_pays, int8_products
 from denoscope.noise import karras_levels
 
-__all__ = ["cdist", "expanded", "main", "rows_of"]
-
-Rival = Callable[[Tensor, Tensor, float], Tensor]
-
-
-def expanded(data: Tensor, x: Tensor, sigma: float) -> Tensor:
-    """softmax(-(|x|^2 + |y|^2 - 2 x.y) / (2 sigma^2)) @ y, float32."""
-    squared = data.norm(dim=1).square()[:, None] + x.norm(dim=1).square() - 2 * data @ x.T
-    return torch.softmax(-squared / (2 * sigma**2), dim=0).T @ data
-
-
-def cdist(data: Tensor, x: Tensor, sigma: float) -> Tensor:
-    """softmax(-cdist(x, y)^2 / (2 sigma^2)) @ y, float32."""
-    return torch.softmax(-torch.cdist(x, data).square() / (2 * sigma**2), dim=1) @ data
-
-
-RIVALS: dict[str, Rival] = {"expanded": expanded, "cdist": cdist}
+__all__ = ["main", "rows_of"]
 
 
 def truth(data: Tensor, x: Tensor, sigma: float) -> tuple[Tensor, float]:
@@ -67,7 +49,8 @@ def rows_of(
     """Ten levels at once, a row a batch and rival; and one level, the median of the ten, for the fastest."""
     d = shape[0] * shape[1] * shape[2]
     pixels = synthetic_pictures(n, shape).to(device)
-    data = pixels.flatten(1).float() / 127.5 - 1
+    beside = rivals(pixels.float() / 127.5 - 1)
+    fastest = next(iter(beside))
     ours, levels = MultiDeltaDenoiser(pixels), karras_levels(10)
     a, b = torch.randn(1024, d, device=device), torch.randn(min(n, 1024), d, device=device)
     whole = int8_pays(a.device)
@@ -85,13 +68,13 @@ def rows_of(
     dense = sum(support > 1 / 128 for _, support in right)
     products = 4 + 3 * dense if whole else 2 + dense
     rows = []
-    for batch, (name, rival) in itertools.product(batches, RIVALS.items()):
+    for batch, (name, rival) in itertools.product(batches, beside.items()):
         x0, eps = all_x0[:batch], all_eps[:batch]
         noisy = [(sigma, x0 + sigma * eps) for sigma in levels.tolist()]
 
         def theirs(noisy: list[tuple[float, Tensor]] = noisy, rival: Rival = rival) -> None:
             for sigma, x in noisy:
-                rival(data, x.flatten(1), sigma)
+                rival(x, sigma)
 
         at_once = partial(ours.posterior_at_levels, x0, eps, levels)
         found = at_once()
@@ -102,15 +85,13 @@ def rows_of(
         row |= {"dense_levels": dense, "error": max(off), "grown_mb": peak_bytes(at_once) >> 20}
         rows.append(row)
         print(row, flush=True)
-        if rival is not expanded:
+        if name != fastest:
             continue
         alone: list[Row] = []
         for (sigma, x), one, (mean, support) in zip(noisy, found, right, strict=True):
             level = torch.tensor([sigma], device=device)
             one_level: Row = {"sigma": float(f"{sigma:.3g}")}
-            one_level |= in_turn(
-                partial(ours, x, level), partial(rival, data, x.flatten(1), sigma), repeats
-            )
+            one_level |= in_turn(partial(ours, x, level), partial(rival, x, sigma), repeats)
             one_level |= {"effective": float(one.effective_number.median()), "support": support}
             alone.append(one_level | {"error": _error(ours(x[:4], level), mean)})
             print(alone[-1], flush=True)
