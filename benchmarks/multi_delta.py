@@ -2,9 +2,10 @@
 
     python benchmarks/multi_delta.py [--small] [--device cuda]     # gpu: the same on one
 
-The rivals (`rival_denoisers`) are smalldiffusion's IdealDenoiser (norms, one product, softmax, another product:
-the fastest known to us), deepinv's MMSE, and torch.cdist, softmax and a product, all in float32. Ten levels are
-ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of the pictures, the worst of ten levels. The bound is the products that cannot be left out, at the rate of a large
+The rivals (`rival_denoisers`) are smalldiffusion's IdealDenoiser (norms, one product, softmax, another
+product: the fastest known to us), deepinv's MMSE, and torch.cdist, softmax and a product, all in float32. Ten
+levels are ten calls of the rival and one of ours. Errors are relative to float64 brute force on four of the
+pictures, the worst of ten levels. The bound is the products that cannot be left out, at the rate of a large
 product on this machine: two, and one for each level at which more than 1/128 of the pictures weigh more than
 1e-6 / N of the heaviest (`support`); in float32, or in int8 where that is the faster: four for the scores (a
 picture is one slice, noise three) and three bytes of weights a level. Each level alone is kept with its
