@@ -70,6 +70,7 @@ def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tupl
     d, device = first.shape[1], first.device
     int8 = int8_pays(device)
     longest, values = (INT32_CONTRACTION, 2 * CHUNK_VALUES) if int8 else (LONG_SUM, CHUNK_VALUES)
+    values = max(values, d * d)  # of fewer than d rows a product costs less than adding it up
     step = min(chunk or max(FLOAT32_CONTRACTION, values // d), longest)
     multiply = int8_products if int8 else _float32
     total = torch.zeros(d, dtype=torch.int64, device=device)
@@ -89,14 +90,14 @@ def integer_moments(pixels: Tensor | Pictures, chunk: int | None = None) -> tupl
             for i in range(0, d, GRAM_PANEL):  # on and above the diagonal
                 panel = multiply(columns[i : i + GRAM_PANEL], columns[i:])
                 held[i : i + GRAM_PANEL, i:] += panel.to(torch.int32)
-    gram += held
-    del held
-    gram.triu_()
-    gram += gram.triu(1).T
     # (u + 128)(v + 128) = u v + 128 (u + v) + 128^2
     shift = 128 * total + 64 * 128 * count
-    gram += shift[:, None]
-    gram += shift[None, :]
+    for i in range(0, d, GRAM_PANEL):
+        panel = gram[i : i + GRAM_PANEL, i:]
+        panel += held[i : i + GRAM_PANEL, i:]
+        panel += shift[i : i + GRAM_PANEL, None]
+        panel += shift[i:]
+        gram[i + GRAM_PANEL :, i : i + GRAM_PANEL] = panel[:, GRAM_PANEL:].T
     return total + 128 * count, gram
 
 
