@@ -46,7 +46,7 @@ lint: install  ## style and types
 docs: install  ## the documentation, strictly, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.installed-rivals  ## every claim of speed, ours and its rivals in turn: an hour on two quiet cores
+bench: $(VENV)/.installed-rivals  ## every claim of speed, ours and its rivals in turn: an hour and a half on two quiet cores
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; \
 	  PYTHONPATH=$(VENV)/rivals $(BIN)/python benchmarks/$$name.py; done
 

@@ -127,7 +127,7 @@ def arguments(
     """
     parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
     parser.add_argument("--small", action="store_true", help="small sizes, for correctness alone")
-    parser.add_argument("--repeats", type=int, default=5, help="pairs of runs a row")
+    parser.add_argument("--repeats", type=int, default=3, help="pairs of runs a row")
     parser.add_argument("--threads", type=int, help="torch threads (default: as torch chooses)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda, where a script says gpu")
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -19,7 +19,7 @@ from denoscope.closed_form.support import Support, support_of
 
 __all__ = ["Posterior", "posteriors_of", "unnormalized_weights"]
 
-HELD = 1 << 26  # bytes of scores held at a time, and as much again of slopes
+HELD = 3 << 24  # bytes of scores held at a time, and as much again of slopes
 
 
 @dataclass(frozen=True)
