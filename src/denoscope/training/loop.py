@@ -7,7 +7,6 @@ ends with the same weights, bit for bit, as an unbroken one (CPU, one process).
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +29,6 @@ from denoscope.training.folder import (
 from denoscope.training.loss import draw_levels, training_loss
 from denoscope.training.order import batch_indices, step_generator
 from denoscope.training.settings import DataRecord, TrainSettings
-from denoscope.training.shards import SHARDS, Shards
 from denoscope.training.state import load_state, save_state, save_weights
 
 __all__ = ["Progress", "train", "untrained"]
@@ -131,37 +129,26 @@ def _steps(
     # After it: of several processes on a CPU, accelerate moves each to a "cpu:0", which copies.
     current = {name: value.detach() for name, value in network.state_dict().items()}
     optimizer = accelerator.prepare_optimizer(optimizer)
-    alone = device.type == "cpu" and denoise is network  # neither compiled nor one of several
-    shards = Shards(network) if alone else None
-    share = settings.batch // accelerator.num_processes
-
-    def loss_of(x0: Tensor, sigma: Tensor, eps: Tensor) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            return training_loss(settings, denoise, x0, sigma, eps).sum() / share
 
     snapshots = {settings.step_of(s): s for s in (*looks_kimg, *settings.snapshots_kimg)}
     every = max(1, min(settings.steps // REPORTS, MOST_STEPS))
     losses: list[Tensor] = []
     started = saved = time.monotonic()
     for step in range(done, settings.steps):
-        with shards.at_work() if shards else nullcontext():
-            drawn = _draw(settings, pictures, step, accelerator)
-            for group in optimizer.param_groups:
-                group["lr"] = _rate(settings, (step + 1) * settings.batch)
-            if shards:
-                masks = [step_generator(settings.seed, step, shard) for shard in range(SHARDS)]
-                loss = shards.backward(loss_of, drawn, masks)
-            else:
-                loss = loss_of(*drawn)
-                accelerator.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            seen = (step + 1) * settings.batch
-            update_ema(
-                average,
-                current,
-                ema_decay(settings.batch, seen, settings.ema_half_life_kimg * 1000),
-            )
+        x0, sigma, eps = _draw(settings, pictures, step, accelerator)
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(settings, (step + 1) * settings.batch)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            loss = training_loss(settings, denoise, x0, sigma, eps).mean()
+        accelerator.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        seen = (step + 1) * settings.batch
+        update_ema(
+            average,
+            current,
+            ema_decay(settings.batch, seen, settings.ema_half_life_kimg * 1000),
+        )
         losses.append(loss.detach())
 
         last = step + 1 == settings.steps
